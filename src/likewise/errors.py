@@ -52,3 +52,7 @@ class StoreFull(LikewiseError):
 
 class StoreDamaged(LikewiseError):
     """The collection's files contradict each other: `likewise verify` says where."""
+
+
+class DownloadError(LikewiseError):
+    """Bytes that could not be fetched, or that are not the ones asked for: fetch them elsewhere and pass the path."""

@@ -1,0 +1,135 @@
+"""Seam: a gallery that lasts, with the search over it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from likewise.roots import Roots
+from likewise.types import Card, Embeddings, Hit, Item, Metric, Record, Rows, Scores, Skipped
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a store remembers of a key before its image is read again.
+
+    Attributes:
+        record: As it was embedded; None when the image was skipped.
+        live: Whether searches return it; False for a vanished image, whose embedding is still kept.
+        size_bytes: As last seen.
+        modified_ns: As last seen.
+    """
+
+    record: Record | None
+    live: bool
+    size_bytes: int
+    modified_ns: int
+
+    def unchanged(self, item: Item) -> bool:
+        """Whether the source says that the bytes are the ones we know, without reading them."""
+        return item.modified_ns == self.modified_ns != 0 and item.size_bytes in (-1, self.size_bytes)
+
+
+class Writer(Protocol):
+    """The one process that changes a store. Every method is one transaction: whole or not at all, and kept when it returns."""
+
+    def extend(self, records: Sequence[Record], embeddings: Embeddings) -> None:
+        """Add images; a key that is there already is replaced, and the new row takes its place in searches.
+
+        Raises:
+            BadArgument: If the embeddings are not finite, of the wrong shape or, for a unit card, not of unit norm, or if a key comes twice.
+            StoreFull: If the disk is full; the store is as it was before the call.
+        """
+        ...
+
+    def refresh(self, records: Sequence[Record]) -> None:
+        """Note a new date or metadata for images whose embedding stays, and bring vanished ones back."""
+        ...
+
+    def skip(self, skipped: Sequence[tuple[Skipped, Item]]) -> None:
+        """Remember what could not be embedded and why; an embedding of the same key is no longer returned."""
+        ...
+
+    def vanish(self, keys: Sequence[str]) -> None:
+        """Take images out of searches whose files are gone; their embeddings are kept until `compact`."""
+        ...
+
+    def delete(self, keys: Sequence[str], *, remember: bool = False) -> int:
+        """Take images out for good; with `remember` they also stay out when they are met again. Returns how many there were."""
+        ...
+
+    def note_source(self, name: str, roots: Roots) -> None:
+        """Remember a source, and the roots that its keys need."""
+        ...
+
+    def compact(self) -> int:
+        """Rewrite the store without rows that no search returns; returns how many rows were dropped."""
+        ...
+
+
+class Store(Protocol):
+    """A gallery of one card's embeddings.
+
+    Contract: rows that a writer acknowledged survive kill -9; readers see whole batches; a key is there once; the hits are
+    those of exact search unless the store says otherwise.
+    """
+
+    @property
+    def card(self) -> Card:
+        """Of the encoder that made the embeddings."""
+        ...
+
+    @property
+    def roots(self) -> Roots:
+        """How keys and places become each other."""
+        ...
+
+    def __len__(self) -> int:
+        """How many images a search can return."""
+        ...
+
+    def known(self, key: str) -> Known | None:
+        """What is remembered of a key: embedded, vanished or skipped; None when it was never met."""
+        ...
+
+    def is_forgotten(self, key: str) -> bool:
+        """Whether the user asked that this image stays out."""
+        ...
+
+    def records(self, prefix: str = "") -> Iterator[tuple[int, Record]]:
+        """(row, record) of every image that a search can return and whose key begins with `prefix`, in row order."""
+        ...
+
+    def skipped(self) -> list[Skipped]:
+        """What could not be embedded and why, by key."""
+        ...
+
+    def sources(self) -> list[str]:
+        """The names of the sources that were indexed, in the order of their first time."""
+        ...
+
+    def nearest(self, queries: Embeddings, k: int, metric: Metric | None = None) -> tuple[Scores, Rows]:
+        """The rows of the k best images of each query; `metric` is the card's unless given."""
+        ...
+
+    def search(self, queries: Embeddings, k: int, metric: Metric | None = None) -> list[list[Hit]]:
+        """The k best images of each query, best first."""
+        ...
+
+    def embeddings(self, rows: Rows) -> Embeddings:
+        """The embeddings of some rows (of any shape; flattened), in float32."""
+        ...
+
+    def write(self, *, wait_s: float = 0.0) -> AbstractContextManager[Writer]:
+        """Become the writer.
+
+        Raises:
+            StoreBusy: If another process is still writing after `wait_s` seconds; the message says which.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of files."""
+        ...

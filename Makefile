@@ -1,0 +1,64 @@
+# Two commands do all the set-up: `make demo` and `make test`. Both need Python 3.11 or newer, and nothing installed before.
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+OUT ?= likewise-demo
+IMAGES ?=
+QUERY ?=
+SHARDS ?= auto
+
+# One matching pair; the tests need no compiled operator of torchvision, so it goes in beside whatever torch there is.
+TORCH := torch==2.13.0
+TORCHVISION := torchvision==0.28.0
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check fix bench smoke clean
+
+help: ## what can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.base: pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml $(VENV)/.base
+	$(BIN)/pip install --quiet $(TORCH)
+	$(BIN)/pip install --quiet --no-deps $(TORCHVISION)
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	@touch $@
+
+demo: $(VENV)/.base ## index, search and write pictures, offline; IMAGES=~/Pictures QUERY=cat.jpg uses your own
+	$(BIN)/likewise demo --out $(OUT) $(if $(IMAGES),--images $(IMAGES)) $(if $(QUERY),--query $(QUERY))
+
+test: $(VENV)/.dev ## all tests, with coverage
+	rm -f .coverage .coverage.*
+	$(BIN)/pytest -n $(SHARDS) --cov --cov-report=term
+
+check: $(VENV)/.dev ## style, types, layers, tests
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(MAKE) test
+
+fix: $(VENV)/.dev ## mend style where a program can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(VENV)/.dev ## all benchmarks, one after the other; see bench/
+	$(BIN)/pip install --quiet --editable '.[bench]'
+	for program in bench/*.py; do $(BIN)/python $$program || exit 1; done
+
+smoke: $(VENV)/.dev ## the wheel in a fresh environment without development tools
+	rm -rf dist build/smoke
+	$(BIN)/python -m build --wheel --outdir dist . > /dev/null
+	$(PYTHON) -m venv build/smoke
+	build/smoke/bin/pip install --quiet dist/*.whl
+	build/smoke/bin/python tests/smoke.py
+
+clean: ## remove what was made here
+	rm -rf $(VENV) dist build $(OUT) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,181 @@
+"""`likewise index`: embed what is new, and say what was left out and why."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from likewise.cli.screen import at_collection, download_bar, megapixels, number, on_screen
+
+if TYPE_CHECKING:
+    from likewise.collection import Collection
+    from likewise.encoders import Encoder
+    from likewise.ingest import Options, Report, Watch
+    from likewise.sources import Source
+
+SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The options of the command, parsed; each means what its help says."""
+
+    places: tuple[str, ...]
+    model: str | None
+    recipe: str | None
+    weights: Path | None
+    device: str
+    dtype: Literal["float32", "float16"] | None
+    batch: int
+    workers: int | None
+    max_pixels: float | None
+    retry: bool
+    include_forgotten: bool
+    commit_every: float
+    wait: float
+
+
+@click.command()
+@click.argument("places", nargs=-1, metavar="[PLACE]...")
+@click.option("--model", help="Whose embeddings: classical (default), pixels, vgg19/fc1 …; fixed once there are some.")
+@click.option("--recipe", help="How the model's input is made, where there is a choice: imagenet, cifar.")
+@click.option("--weights", type=click.Path(path_type=Path), help="A file of weights instead of the published ones.")
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda, mps, or auto.")
+@click.option("--dtype", type=click.Choice(["float32", "float16"]), help="How embeddings are kept.  [default: float32]")
+@click.option("--batch", default=64, show_default=True, type=click.IntRange(1), help="Images embedded at once.")
+@click.option("--workers", type=click.IntRange(1), help="Threads that read and decode.  [default: the processors]")
+@click.option("--max-pixels", type=click.FloatRange(0, min_open=True), help="Megapixels of the largest image.")
+@click.option("--retry", is_flag=True, help="Try again what was skipped before.")
+@click.option("--include-forgotten", is_flag=True, help="Let in again what `likewise forget` took out.")
+@click.option("--commit-every", default=2.0, show_default=True, metavar="SECONDS", help="What a crash may cost.")
+@click.option("--wait", default=0.0, metavar="SECONDS", help="Wait for another process that is writing.")
+@click.pass_context
+def index(context: click.Context, **given: Any) -> None:
+    """Embed the images of each PLACE: a folder, a .zip or .tar, a list (.txt, or - for standard input), a glob, an
+    image, CIFAR-10 or -100 in the official layout. Without a PLACE: all places of before.
+
+    Only new and changed images are read. Ctrl-C at any moment loses nothing: run it again to go on.
+    """
+    from likewise.ingest import added_up
+
+    wanted = Wanted(**given)
+    with _opened(context.obj, wanted) as collection:
+        if wanted.include_forgotten:
+            with collection.store.write(wait_s=wanted.wait) as writer:
+                writer.recall_forgotten()
+        reports: list[Report] = []
+        for name in wanted.places or collection.store.sources():
+            source = _source(name)
+            try:
+                with progress_of(name) as watch:
+                    reports.append(collection.index_sources([source], _options(wanted, collection), watch))
+            except KeyboardInterrupt:
+                click.echo(f"\nstopped: {len(collection):,} images are in; run the same command to go on", err=True)
+                raise
+        summary(collection, added_up(reports))
+
+
+def _opened(folder: str | None, wanted: Wanted) -> Collection:
+    """The collection that is there, if it fits what is wanted; else a new one."""
+    from likewise import collection as here
+    from likewise.errors import NoCollection
+
+    try:
+        found = here.Collection.open(folder)
+    except NoCollection:
+        if not wanted.places:
+            raise click.UsageError("name a PLACE to index: a folder, an archive, a list or an image") from None
+        return here.Collection.create(Path(folder or "."), _encoder(wanted), dtype=wanted.dtype or "float32")
+    card, dtype = found.store.card, found.store.dtype
+    if not (wanted.model or wanted.recipe or wanted.weights) and wanted.dtype in (None, dtype):
+        return found
+    same = replace(wanted, model=wanted.model or card.name, recipe=wanted.recipe or card.recipe.name)
+    return here.Collection.create(found.store.folder, _encoder(same), dtype=wanted.dtype or dtype)
+
+
+def _encoder(wanted: Wanted) -> Encoder:
+    from likewise import encoders
+    from likewise.collection import DEFAULT_MODEL
+
+    with download_bar() as progress:
+        return encoders.load(
+            wanted.model or DEFAULT_MODEL,
+            recipe=wanted.recipe,
+            weights=wanted.weights,
+            device=wanted.device,
+            progress=progress,
+        )
+
+
+def _source(name: str) -> Source:
+    from likewise.collection import open_place
+    from likewise.sources import open_source
+
+    return open_source("-", lines=sys.stdin) if name == "-" else open_place(name)
+
+
+def _options(wanted: Wanted, collection: Collection) -> Options:
+    from likewise.ingest import Options
+
+    return Options(
+        batch=wanted.batch,
+        workers=wanted.workers or os.cpu_count() or 1,
+        commit_s=wanted.commit_every,
+        retry=wanted.retry,
+        wait_s=wanted.wait,
+        limits=megapixels(collection.limits, wanted.max_pixels),
+    )
+
+
+@contextmanager
+def progress_of(name: str) -> Iterator[Watch]:
+    """A bar with images a second, what is left, and the time it will take."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[speed]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=on_screen(stderr=True)) as bar:
+        task = bar.add_task(f"indexing {Path(name).name or name}", total=None, speed="")
+
+        def watch(report: Report) -> None:
+            embedded = report.added + report.changed
+            speed = f"{embedded / report.seconds:,.0f} images/s" if report.seconds > 0 and embedded else ""
+            skipped = f", {len(report.skipped):,} skipped" if report.skipped else ""
+            bar.update(task, total=report.total, completed=report.done, speed=speed + skipped)
+
+        yield watch
+
+
+def summary(collection: Collection, report: Report) -> None:
+    parts = {
+        "new": report.added,
+        "changed": report.changed,
+        "unchanged": report.unchanged,
+        "back again": report.returned,
+        "vanished": report.vanished,
+        "forgotten earlier": report.forgotten,
+        "skipped": len(report.skipped),
+        "skipped earlier": report.still_skipped,
+    }
+    told = ", ".join(f"{count:,} {name}" for name, count in parts.items() if count) or "no images there"
+    embedded = report.added + report.changed
+    speed = f" ({embedded / report.seconds:,.0f} images/s)" if embedded and report.seconds > 0 else ""
+    click.echo(f"{told} in {report.seconds:.1f} s{speed}")
+    for skip in report.skipped[:SHOWN]:
+        click.echo(f"  skipped {skip.key}: {skip.reason}")
+    if len(report.skipped) > SHOWN:
+        click.echo(f"  … and {len(report.skipped) - SHOWN:,} more: likewise skipped")
+    where = at_collection(collection)
+    click.echo(f"{number(len(collection), 'image')} in {where}, model {collection.store.card.name}")

@@ -1,0 +1,133 @@
+"""Looking after a collection: `info`, `skipped`, `verify`, `compact`, `forget`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from likewise.cli.screen import at_collection, bar, bytes_text, number
+
+if TYPE_CHECKING:
+    from likewise.collection import Collection
+    from likewise.verify import Verification
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="As data.")
+@click.pass_obj
+def info(folder: str | None, as_json: bool) -> None:
+    """What the collection holds, of which model, and how large it is."""
+    from likewise.collection import Collection
+
+    with Collection.open(folder) as collection:
+        facts = _facts(collection)
+    if as_json:
+        click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
+        return
+    width = max(len(name) for name in facts)
+    for name, value in facts.items():
+        text = bytes_text(value) if name == "size" and isinstance(value, int) else value
+        told = ", ".join(map(str, text)) if isinstance(text, list) else f"{text:,}" if isinstance(text, int) else text
+        click.echo(f"{name:{width}}  {told}")
+
+
+def _facts(collection: Collection) -> dict[str, object]:
+    store = collection.store
+    counts, card = store.counts(), store.card
+    return {
+        "collection": str(store.folder),
+        "created": store.created_at,
+        "images": counts["live"],
+        "skipped": counts["skipped"],
+        "vanished": counts["vanished"],
+        "forgotten": counts["forgotten"],
+        "rows to compact": counts["dead"] + counts["vanished"],
+        "model": card.name,
+        "input": f"{card.recipe.name}, {card.recipe.side} × {card.recipe.side}",
+        "embedding": f"{card.dim}-d {store.dtype}, {'unit' if card.unit else 'raw'}, compared by {card.metric}",
+        "fingerprint": card.fingerprint,
+        "weights sha256": card.weights_sha256 or "none",
+        "licence": card.licence,
+        "paper": card.paper,
+        "size": sum(path.stat().st_size for path in store.folder.iterdir() if path.is_file()),
+        "sources": store.sources(),
+    }
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.pass_obj
+def skipped(folder: str | None, as_json: bool) -> None:
+    """What could not be embedded, and why; `likewise index --retry` tries again."""
+    from likewise.collection import Collection
+
+    with Collection.open(folder) as collection:
+        for skip in collection.store.skipped():
+            told = {"key": skip.key, "reason": skip.reason}
+            click.echo(json.dumps(told, ensure_ascii=False) if as_json else f"{skip.key}\t{skip.reason}")
+
+
+@click.command()
+@click.option("--deep", is_flag=True, help="Every image instead of a sample.")
+@click.option("--sample", default=256, show_default=True, type=click.IntRange(1), help="How many images to embed again.")
+@click.option("--weights", type=click.Path(path_type=Path), help="The model's file, if it is not cached.")
+@click.pass_obj
+def verify(folder: str | None, deep: bool, sample: int, weights: Path | None) -> int:
+    """Recompute every checksum, hash originals and embed them again; leaves with 1 if anything is wrong."""
+    from likewise.collection import Collection
+
+    with Collection.open(folder, weights=weights) as collection:
+        with bar("verifying") as watch:
+            found = collection.verify(deep=deep, sample=sample, watch=watch)
+        _report(found, len(collection))
+    return 0 if found.ok else 1
+
+
+def _report(found: Verification, live: int) -> None:
+    click.echo(f"{number(found.blocks, 'block')} of embeddings checked, {len(found.damaged)} problems")
+    for line in found.damaged:
+        click.echo(f"  {line}")
+    click.echo(
+        f"{found.images:,} of {number(live, 'original')} read: "
+        f"{len(found.missing)} cannot be read, {len(found.changed)} changed since"
+    )
+    for skip in found.missing:
+        click.echo(f"  {skip.key}: {skip.reason}")
+    for key in found.changed:
+        click.echo(f"  {key}: has other bytes than the ones embedded: run likewise index")
+    click.echo(
+        f"{found.embedded:,} embedded again: {len(found.drifted)} drifted, "
+        f"largest relative difference {found.largest_drift:.1e}"
+    )
+    for key in found.drifted:
+        click.echo(f"  {key}: its embedding is no longer what this model computes")
+    click.echo("all is well" if found.ok else "something is wrong: see above")
+
+
+@click.command()
+@click.pass_obj
+def compact(folder: str | None) -> None:
+    """Give back the room of images that vanished, changed or were forgotten."""
+    from likewise.collection import Collection
+
+    with Collection.open(folder) as collection:
+        dropped = collection.compact()
+        click.echo(f"{number(dropped, 'row')} dropped, {number(len(collection), 'image')} in {at_collection(collection)}")
+
+
+@click.command()
+@click.argument("places", nargs=-1, required=True, metavar="PATH...")
+@click.pass_obj
+def forget(folder: str | None, places: tuple[str, ...]) -> None:
+    """Take the image at each PATH (or all below it) out of the collection, and keep it out. Files are not touched.
+
+    `likewise index --include-forgotten` lets them in again.
+    """
+    from likewise.collection import Collection
+
+    with Collection.open(folder) as collection:
+        count = collection.forget(*places)
+        click.echo(f"{number(count, 'image')} forgotten, {len(collection):,} left")

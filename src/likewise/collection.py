@@ -1,0 +1,364 @@
+"""A gallery with its encoder: what the command line, the service and a notebook talk to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Self, overload
+
+from likewise import encoders, images, ingest, search, sources, verify
+from likewise.encoders import Encoder
+from likewise.errors import BadArgument, BadImage, NoCollection, SourceError
+from likewise.show import Answer
+from likewise.sources import Source, web
+from likewise.stores.local import LocalStore
+from likewise.stores.local.arrays import Dtype
+from likewise.types import Hit, Image, Metric, Record, Skipped
+
+FOLDER = ".likewise"
+DEFAULT_MODEL = "classical"
+
+
+class Hits(Sequence[Hit]):
+    """The answer to one query, best first; shows itself as pictures in a notebook."""
+
+    def __init__(self, collection: Collection, found: search.Found) -> None:
+        self._collection = collection
+        self._found = found
+
+    @overload
+    def __getitem__(self, index: int) -> Hit: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Hit]: ...
+    def __getitem__(self, index: int | slice) -> Hit | Sequence[Hit]:
+        return self._found.hits[index]
+
+    def __len__(self) -> int:
+        return len(self._found.hits)
+
+    def __repr__(self) -> str:
+        lines = [f"{hit.rank:3d}  {hit.score:9.4f}  {hit.key}" for hit in self]
+        return "\n".join([f"{len(self)} images like {self.query.name}", *lines])
+
+    def _repr_html_(self) -> str:
+        from likewise.show import page
+
+        return page.fragment(self.answer())
+
+    @property
+    def query(self) -> search.Query:
+        """What was looked for."""
+        return self._found.query
+
+    def bare(self) -> Answer:
+        """The query and the hits without pictures."""
+        return Answer(self.query.name, None, list(self), [None] * len(self))
+
+    def answer(self, side: int = 256) -> Answer:
+        """The query and the hits with their thumbnails, none larger than side × side."""
+        try:
+            picture = images.thumbnail(self.query.data, side, self._collection.limits)
+        except BadImage:  # pragma: no cover - the query was decoded before
+            picture = None
+        pictures = [self._collection.picture(hit.record, side) for hit in self]
+        return Answer(self.query.name, picture, list(self), pictures)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the answer as a picture (.png), a page (.html) or data (.json), by the ending of `path`.
+
+        Raises:
+            BadArgument: If the ending is none of these.
+        """
+        from likewise.show import grid, page
+
+        target = Path(path)
+        if target.suffix == ".png":
+            target.write_bytes(grid.png(self.answer()))
+        elif target.suffix in (".html", ".htm"):
+            notes = self._collection.notes()
+            target.write_text(page.html([self.answer()], title=f"Like {self.query.name}", notes=notes), "utf-8")
+        elif target.suffix == ".json":
+            target.write_text(json.dumps(self.to_json(), indent=2, ensure_ascii=False) + "\n", "utf-8")
+        else:
+            raise BadArgument(f"{target}: the ending says what to write: .png, .html or .json")
+        return target
+
+    def to_json(self) -> dict[str, object]:
+        """The query and the hits as plain values."""
+        hits = [
+            {"rank": hit.rank, "score": hit.score, "path": hit.path, "row": hit.row} | asdict(hit.record)
+            for hit in self
+        ]
+        return {"query": self.query.name, "model": self._collection.store.card.name, "hits": hits}
+
+
+class Collection:
+    """A folder's worth of embeddings, the encoder that made them, and everything one does with the two.
+
+    Example::
+
+        photos = likewise.index("Pictures")
+        hits = photos.search("cat.jpg", k=7)
+        hits.save("like-cat.png")
+    """
+
+    def __init__(self, store: LocalStore, encoder: Encoder | None = None, weights: Path | None = None) -> None:
+        """Use `create` or `open`; the encoder is loaded when it is first needed."""
+        self.store = store
+        self.limits = images.Limits()
+        self._encoder = encoder
+        self._weights = weights
+
+    @classmethod
+    def create(cls, folder: str | Path, encoder: Encoder, *, dtype: Dtype = "float32") -> Self:
+        """Make a collection in `folder/.likewise`, or open the one that is there.
+
+        Raises:
+            StoreMismatch: If there is one of another encoder or dtype.
+        """
+        return cls(LocalStore.create(home(folder), encoder.card, dtype), encoder)
+
+    @classmethod
+    def open(cls, folder: str | Path | None = None, *, weights: Path | None = None) -> Self:
+        """Open the collection of a folder; without one, of the current folder or the nearest above it.
+
+        Args:
+            folder: The one that holds `.likewise`.
+            weights: A file for the encoder, when the one it was made with is not cached.
+
+        Raises:
+            NoCollection: If there is none.
+        """
+        place = find(Path.cwd()) if folder is None else home(folder)
+        return cls(LocalStore.open(place), weights=weights)
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder that the card names.
+
+        Raises:
+            StoreMismatch: If what loads under that name today computes other embeddings.
+        """
+        if self._encoder is None:
+            card = self.store.card
+            sha256 = card.weights_sha256 or None
+            encoder = encoders.load(card.name, recipe=card.recipe.name, weights=self._weights, sha256=sha256)
+            self.store.demand(encoder.card)
+            self._encoder = encoder
+        return self._encoder
+
+    def __len__(self) -> int:
+        return len(self.store)
+
+    def __repr__(self) -> str:
+        return f"<{len(self):,} images, {self.store.card.name}, in {self.store.folder}>"
+
+    def index(
+        self,
+        *places: str | Path,
+        options: ingest.Options | None = None,
+        watch: ingest.Watch = lambda _: None,
+    ) -> ingest.Report:
+        """Bring the collection up to date with one or more places; with none, with all that were indexed before.
+
+        Args:
+            places: Folders, archives, lists, globs, images; see `likewise.sources.open_source`.
+            options: Of speed and limits.
+            watch: Told of the progress.
+
+        Returns:
+            What was done, all places together.
+        """
+        names = [str(place) for place in places] or self.store.sources()
+        if not names:
+            raise BadArgument("nothing to index: name a folder, an archive, a list or an image")
+        return self.index_sources([open_place(name) for name in names], options, watch)
+
+    def index_sources(
+        self, opened: Iterable[Source], options: ingest.Options | None = None, watch: ingest.Watch = lambda _: None
+    ) -> ingest.Report:
+        """As `index`, for sources that are open already."""
+        options = options or ingest.Options(limits=self.limits)
+        reports = [ingest.ingest(source, self.store, self.encoder, options, watch) for source in opened]
+        return ingest.added_up(reports)
+
+    def search(self, query: str | Path | bytes, k: int = 7, *, metric: Metric | None = None) -> Hits:
+        """The k images most like one image.
+
+        Args:
+            query: A path, an address (https://…), or an encoded image.
+            k: At least 1.
+            metric: The card's unless given.
+
+        Raises:
+            SourceError: If the query cannot be read.
+            BadImage: If it is not a picture.
+        """
+        (answer,) = self.search_many([read_query(query)], k, metric=metric)
+        if isinstance(answer, Skipped):
+            raise BadImage(f"{answer.key}: {answer.reason}")
+        return answer
+
+    def search_many(
+        self, queries: Iterable[search.Query | Skipped], k: int = 7, *, metric: Metric | None = None
+    ) -> Iterator[Hits | Skipped]:
+        """As `search`, in batches; a query that cannot be used costs one `Skipped`."""
+        found = search.search(self.store, self.encoder, queries, k, metric=metric, limits=self.limits)
+        for answer in found:
+            yield answer if isinstance(answer, Skipped) else Hits(self, answer)
+
+    def original(self, record: Record) -> bytes:
+        """The encoded bytes of a gallery image, from where it was found.
+
+        Raises:
+            SourceError: If it is no longer there.
+        """
+        source, item = sources.locate(self.store.roots.path(record.key))
+        return source.read(item)
+
+    def picture(self, record: Record, side: int = 256) -> Image | None:
+        """A thumbnail that fits in side × side; None when the original cannot be shown any more."""
+        try:
+            return images.thumbnail(self.original(record), side, self.limits)
+        except (SourceError, BadImage):
+            return None
+
+    def forget(self, *places: str | Path) -> int:
+        """Take images, or all below a folder or an archive, out of the collection, and keep them out.
+
+        Args:
+            places: Paths or keys.
+
+        Returns:
+            How many images were taken out.
+
+        Raises:
+            BadArgument: If a place names nothing in the collection; then nothing is forgotten.
+        """
+        chosen = [key for place in places for key in self._keys_at(str(place))]
+        with self.store.write() as writer:
+            return writer.delete(list(dict.fromkeys(chosen)), remember=True)
+
+    def compact(self) -> int:
+        """Give back the room of images that are gone; returns how many rows were dropped."""
+        with self.store.write() as writer:
+            return writer.compact()
+
+    def verify(
+        self, *, deep: bool = False, sample: int = 256, watch: Callable[[int, int], None] = lambda _done, _all: None
+    ) -> verify.Verification:
+        """Check files, originals and embeddings; `deep` looks at every image instead of a sample."""
+        return verify.verify(
+            self.store, self.encoder, self.original, sample=None if deep else sample, limits=self.limits, watch=watch
+        )
+
+    def notes(self) -> dict[str, str]:
+        """A few facts for the head of a page."""
+        card = self.store.card
+        return {
+            "gallery": f"{len(self):,} images",
+            "model": f"{card.name}, {card.dim}-d, compared by {card.metric}",
+            "input": f"{card.recipe.name}, {card.recipe.side} × {card.recipe.side}",
+            "fingerprint": card.fingerprint,
+        }
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _keys_at(self, place: str) -> list[str]:
+        if self.store.known(place) is not None:
+            return [place]
+        roots = self.store.roots
+        path = Path(place).expanduser().absolute().as_posix()
+        try:
+            key = roots.key(path)
+        except SourceError:
+            key = None
+        if key and self.store.known(key) is not None:
+            return [key]
+        prefixes = [roots.prefix(path)] if key is not None else []
+        below = [record.key for prefix in [*prefixes, f"{place.rstrip('/')}/"] for _, record in self.store.records(prefix)]
+        if not below:
+            raise BadArgument(f"{place}: no image of the collection has this path or key, or lies below it")
+        return below
+
+
+def home(folder: str | Path) -> Path:
+    """Where a folder's collection lies: `folder/.likewise`, or `folder` itself if that is its name."""
+    place = Path(folder).expanduser().absolute()
+    return place if place.name == FOLDER else place / FOLDER
+
+
+def find(start: Path) -> Path:
+    """The nearest `.likewise` in a folder or above it, as git finds its repository.
+
+    Raises:
+        NoCollection: If there is none up to the root.
+    """
+    for folder in (start, *start.parents):
+        if (folder / FOLDER / "collection.sqlite").exists():
+            return folder / FOLDER
+    raise NoCollection(
+        f"no collection in {start} or above it: make one with `likewise index FOLDER`, or pass -c DIR"
+    )
+
+
+def open_place(name: str) -> Source:
+    """The source of that name, its location without symbolic links."""
+    path = Path(name).expanduser()
+    return sources.open_source(str(path.resolve()) if path.exists() else name)
+
+
+def read_query(query: str | Path | bytes) -> search.Query:
+    """One image to look for, from a path, an address or bytes.
+
+    Raises:
+        SourceError: If there is nothing to read.
+    """
+    if isinstance(query, bytes):
+        return search.Query("image", query)
+    if isinstance(query, str) and query.startswith(("http://", "https://")):
+        return search.Query(query, web.fetch(query))
+    path = Path(query).expanduser()
+    try:
+        return search.Query(str(query), path.read_bytes())
+    except OSError as error:
+        raise SourceError(f"{query}: {error.strerror}: check the path of the query") from error
+
+
+def index(
+    *places: str | Path,
+    collection: str | Path = ".",
+    model: str = DEFAULT_MODEL,
+    recipe: str | None = None,
+    weights: Path | None = None,
+) -> Collection:
+    """Embed the images of some places and give back the collection, ready to search.
+
+    Args:
+        places: Folders, archives, lists, globs, images.
+        collection: The folder that holds, or will hold, `.likewise`.
+        model: As `likewise.encoders.names()` lists them.
+        recipe: The model's default unless given.
+        weights: A file instead of the published weights.
+
+    Returns:
+        The collection; `collection.store.skipped()` says what was left out and why.
+    """
+    made = Collection.create(collection, encoders.load(model, recipe=recipe, weights=weights))
+    made.index(*places)
+    return made
+
+
+def open(folder: str | Path | None = None) -> Collection:  # noqa: A001 - likewise.open, as gzip.open and wave.open
+    """Open the collection of a folder; without one, of the current folder or the nearest above it."""
+    return Collection.open(folder)

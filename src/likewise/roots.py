@@ -1,0 +1,87 @@
+"""How the place of an image and its key become each other.
+
+A collection has a base, the folder that it lies in. What lies below the base has its path relative to the base as key, so
+the whole can be moved: `2019/cat.jpg`. What lies elsewhere belongs to a named root, and the key says which:
+`photos://2019/cat.jpg`. No relative path holds two slashes in a row, so the two kinds never meet.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from likewise.errors import SourceError
+
+
+@dataclass(frozen=True, slots=True)
+class Roots:
+    """The base and the named roots of a collection; all paths absolute, with forward slashes.
+
+    Attributes:
+        base: The folder that holds the collection.
+        named: Name → folder or archive outside the base.
+
+    >>> roots = Roots("/home/ada").including("/mnt/photos")
+    >>> roots.key("/home/ada/cat.jpg"), roots.key("/mnt/photos/2019/dog.jpg")
+    ('cat.jpg', 'photos://2019/dog.jpg')
+    >>> roots.path("photos://2019/dog.jpg")
+    '/mnt/photos/2019/dog.jpg'
+    """
+
+    base: str
+    named: Mapping[str, str] = field(default_factory=dict)
+
+    def including(self, place: str) -> Roots:
+        """These roots, and one more if `place` lies below none of them; keys given out before stay as they are."""
+        if self._home(place) is not None:
+            return self
+        stem = re.sub(r"[^\w.-]+", "-", posixpath.basename(place)).strip("-.") or "files"
+        name, number = stem, 1
+        while name in self.named:
+            number += 1
+            name = f"{stem}-{number}"
+        return replace(self, named={**self.named, name: place})
+
+    def key(self, path: str) -> str:
+        """The key of what lies at `path`: relative to the longest root above it.
+
+        Raises:
+            SourceError: If it lies below no root; call `including` with its folder first.
+        """
+        home = self._home(path)
+        if home is None:
+            raise SourceError(f"{path} lies outside the collection's folders: index it first")
+        name, root = home
+        inside = path[len(root) :].lstrip("/")
+        return f"{name}://{inside}" if name else inside
+
+    def path(self, key: str) -> str:
+        """The absolute path of what has this key.
+
+        Raises:
+            SourceError: If the key names a root that this collection does not have.
+        """
+        name, mark, inside = key.partition("://")
+        if not mark:
+            return posixpath.join(self.base, key)
+        if name not in self.named:
+            raise SourceError(f"{key}: no root is called {name!r} here; known are {', '.join(self.named) or 'none'}")
+        return posixpath.join(self.named[name], inside)
+
+    def prefix(self, folder: str) -> str:
+        """What the keys of everything below `folder` begin with, as far as one root holds it all."""
+        home = self._home(folder)
+        if home is None:
+            return ""
+        name, root = home
+        inside = folder[len(root) :].strip("/")
+        start = f"{name}://" if name else ""
+        return f"{start}{inside}/" if inside else start
+
+    def _home(self, path: str) -> tuple[str, str] | None:
+        """(name, root) of the longest root that is `path` or above it."""
+        roots = [("", self.base), *self.named.items()]
+        above = [(name, root) for name, root in roots if path == root or path.startswith(root.rstrip("/") + "/")]
+        return max(above, key=lambda pair: len(pair[1]), default=None)

@@ -1,0 +1,357 @@
+"""Read a collection's folder: the committed state, whole batches only, however often it is written to meanwhile."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self, cast
+
+import numpy as np
+
+from likewise.errors import NoCollection, StoreMismatch
+from likewise.indexes.exact import Exact
+from likewise.roots import Roots
+from likewise.stores import Known
+from likewise.stores.local import arrays, database, lock
+from likewise.stores.local.writer import LocalWriter
+from likewise.types import Card, Embeddings, Hit, Metric, Record, Rows, Scores, Skipped
+
+_COLUMNS = '"row", key, content_sha256, size_bytes, modified_ns, width, height, metadata'
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """One committed state, as the searches of this moment see it."""
+
+    generation: int
+    rows: arrays.Stored
+    live: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    indexes: dict[Metric, Exact] = field(default_factory=dict)
+
+
+class LocalStore:
+    """A collection in a folder of this machine; threads may share it.
+
+    Use `create` or `open`; both take the folder that holds `collection.sqlite`.
+    """
+
+    def __init__(self, folder: Path, connection: sqlite3.Connection) -> None:
+        self._folder = folder
+        self._database = connection
+        self._guard = threading.RLock()
+        manifest = self._manifest()
+        self._card = Card.from_json(manifest["card"])
+        self._dtype = cast(arrays.Dtype, manifest["dtype"])
+        self._seen_version = -1
+        self._view: _View | None = None
+
+    @classmethod
+    def create(cls, folder: Path, card: Card, dtype: arrays.Dtype = "float32") -> Self:
+        """Make an empty collection, or open the one that is there already.
+
+        Args:
+            folder: Made if missing; keys are relative to its parent.
+            card: Of the encoder whose embeddings it will hold.
+            dtype: `float16` halves the disk and rounds each component to 11 significant bits.
+
+        Raises:
+            StoreMismatch: If the folder holds a collection of another card or another dtype.
+            StoreBusy: If another process is making it at this moment.
+        """
+        path = folder / database.FILE_NAME
+        if not path.exists():
+            with database.told_as_ours(path):
+                folder.mkdir(parents=True, exist_ok=True)
+                with lock.exclusive(folder, wait_s=10.0):
+                    if not path.exists():
+                        database.create(path, _first_manifest(card, dtype))
+                        arrays.sync_folder(folder)
+        store = cls.open(folder)
+        store.demand(card)
+        if store.dtype != dtype:
+            store.close()
+            raise StoreMismatch(f"{folder} keeps {store.dtype}: go without --dtype {dtype}, or make another collection")
+        return store
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Open a collection to read; `write` makes this process its writer.
+
+        Raises:
+            NoCollection: If there is none in the folder.
+            StoreDamaged: If its database cannot be read.
+        """
+        path = folder / database.FILE_NAME
+        if not path.exists():
+            raise NoCollection(f"no collection in {folder}: make one with `likewise index FOLDER`, or pass -c DIR")
+        return cls(folder, database.connect(path))
+
+    @property
+    def folder(self) -> Path:
+        """The folder that holds everything."""
+        return self._folder
+
+    @property
+    def card(self) -> Card:
+        """Of the encoder that made the embeddings."""
+        return self._card
+
+    @property
+    def dtype(self) -> arrays.Dtype:
+        """How components are kept on the disk."""
+        return self._dtype
+
+    @property
+    def roots(self) -> Roots:
+        """How keys and places become each other; the base moves with the folder."""
+        return Roots(self._folder.resolve().parent.as_posix(), json.loads(self._manifest()["roots"]))
+
+    @property
+    def created_at(self) -> str:
+        """When the collection was made, ISO 8601 in UTC."""
+        return self._manifest()["created_at"]
+
+    def demand(self, card: Card) -> None:
+        """Refuse an encoder whose embeddings cannot be compared with the ones that are here.
+
+        Raises:
+            StoreMismatch: If the fingerprints differ; the message names both and the way out.
+        """
+        if card.fingerprint == self.card.fingerprint:
+            return
+        theirs, ours = _described(self.card), _described(card)
+        self.close()
+        raise StoreMismatch(
+            f"{self._folder} holds {theirs} embeddings, this encoder is {ours}: "
+            f"pass --model {self.card.name} --recipe {self.card.recipe.name}, "
+            "or keep the other model in a collection of its own with -c DIR"
+        )
+
+    def __len__(self) -> int:
+        return int(self._one(f"SELECT count(*) FROM images WHERE state = {database.LIVE}"))
+
+    def counts(self) -> dict[str, int]:
+        """How many images are live, vanished, skipped and forgotten, and how many dead rows `compact` would drop."""
+        count = "SELECT count(*) FROM images WHERE state = "
+        return {
+            "live": int(self._one(f"{count}{database.LIVE}")),
+            "vanished": int(self._one(f"{count}{database.VANISHED}")),
+            "dead": int(self._one(f"{count}{database.DEAD}")),
+            "skipped": int(self._one("SELECT count(*) FROM skipped")),
+            "forgotten": int(self._one("SELECT count(*) FROM forgotten")),
+        }
+
+    def known(self, key: str) -> Known | None:
+        """What is remembered of a key."""
+        with self._guard:
+            row = self._database.execute(
+                f"SELECT {_COLUMNS}, state FROM images WHERE key = ? AND state < {database.DEAD}", (key,)
+            ).fetchone()
+            if row is not None:
+                record = _record(row)
+                return Known(record, row[8] == database.LIVE, record.size_bytes, record.modified_ns)
+            row = self._database.execute("SELECT size_bytes, modified_ns FROM skipped WHERE key = ?", (key,)).fetchone()
+            return None if row is None else Known(None, False, *row)
+
+    def is_forgotten(self, key: str) -> bool:
+        """Whether the user asked that this image stays out."""
+        return bool(self._one("SELECT count(*) FROM forgotten WHERE key = ?", key))
+
+    def records(self, prefix: str = "") -> Iterator[tuple[int, Record]]:
+        """(row, record) of every live image whose key begins with `prefix`, in row order."""
+        question = (
+            f'SELECT {_COLUMNS} FROM images WHERE state = {database.LIVE} AND "row" > ?'
+            ' AND substr(key, 1, length(?)) = ? ORDER BY "row" LIMIT 4096'
+        )
+        last = -1
+        while True:  # in pages, so that nobody else waits for a slow reader
+            with self._guard:
+                page = self._database.execute(question, (last, prefix, prefix)).fetchall()
+            yield from ((row[0], _record(row)) for row in page)
+            if not page:
+                return
+            last = page[-1][0]
+
+    def skipped(self) -> list[Skipped]:
+        """What could not be embedded and why, by key."""
+        return [Skipped(key, reason) for key, reason in self._all("SELECT key, reason FROM skipped ORDER BY key")]
+
+    def sources(self) -> list[str]:
+        """The names of the sources that were indexed, in the order of their first time."""
+        return [name for (name,) in self._all("SELECT name FROM sources ORDER BY number")]
+
+    def nearest(self, queries: Embeddings, k: int, metric: Metric | None = None) -> tuple[Scores, Rows]:
+        """The rows of the k best images of each query: exact search over the memory-mapped rows."""
+        return self._nearest(self.view(), queries, k, metric)
+
+    def search(self, queries: Embeddings, k: int, metric: Metric | None = None) -> list[list[Hit]]:
+        """The k best images of each query, best first."""
+        while True:
+            view = self.view()
+            scores, rows = self._nearest(view, queries, k, metric)
+            records = self._records_of(view, rows)
+            if records is not None:
+                break  # otherwise the rows were renumbered while we searched them
+        roots = self.roots
+        return [
+            [
+                Hit(rank, float(score), records[row], int(row), roots.path(records[row].key))
+                for rank, (score, row) in enumerate(zip(*pair, strict=True), start=1)
+            ]
+            for pair in zip(scores, rows.tolist(), strict=True)
+        ]
+
+    def embeddings(self, rows: Rows) -> Embeddings:
+        """The embeddings of some rows, (rows.size, dim) float32."""
+        return np.asarray(self.view().rows[rows.reshape(-1)], np.float32)
+
+    def check(self) -> tuple[int, list[str]]:
+        """Recompute every checksum of the array file.
+
+        Returns:
+            How many blocks were looked at, and what is wrong, in words.
+        """
+        view = self.view()
+        wrong: list[str] = []
+        blocks = self._all("SELECT first_row, rows, blake2b FROM blocks ORDER BY first_row")
+        expected = 0
+        for first, count, digest in blocks:
+            if first != expected:
+                wrong.append(f"rows {expected} to {first - 1} have no checksum")
+            expected = first + count
+            if first + count <= len(view.rows) and arrays.checksum(view.rows[first : first + count]) != digest:
+                wrong.append(f"rows {first} to {first + count - 1} are not what was written: {_REPAIR}")
+        if expected < len(view.rows):
+            wrong.append(f"rows {expected} to {len(view.rows) - 1} have no checksum")
+        wrong += [f"the database is damaged: {line}" for (line,) in self._all("PRAGMA integrity_check") if line != "ok"]
+        return len(blocks), wrong
+
+    @contextmanager
+    def write(self, *, wait_s: float = 0.0) -> Iterator[LocalWriter]:
+        """Become the writer.
+
+        Raises:
+            StoreBusy: If another process is still writing after `wait_s` seconds.
+        """
+        with lock.exclusive(self._folder, wait_s):
+            connection = database.connect(self._folder / database.FILE_NAME)
+            try:
+                yield LocalWriter(self._folder, connection, self._card, self._dtype)
+            finally:
+                connection.close()
+
+    def close(self) -> None:
+        """Close the database; searches are over."""
+        with self._guard:
+            self._view = None
+            self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def view(self) -> _View:
+        """The state committed last: taken anew only when another connection has changed the database."""
+        with self._guard:
+            version = int(self._one("PRAGMA data_version"))
+            if self._view is None or version != self._seen_version:
+                self._view = self._look(self._view)
+                self._seen_version = version
+            return self._view
+
+    def _look(self, before: _View | None) -> _View:
+        with self._guard, self._snapshot():
+            manifest = self._manifest()
+            count = int(self._one('SELECT coalesce(max("row") + 1, 0) FROM images'))
+            not_live = self._all(f'SELECT "row" FROM images WHERE state <> {database.LIVE}')
+            generation = int(manifest["generation"])
+            path = self._folder / arrays.file_name(generation, self._dtype)
+            rows = arrays.mapped(path, count, self.card.dim, self._dtype)
+        live = np.ones(count, np.bool_)
+        live[[row for (row,) in not_live]] = False
+        if before is not None and before.generation == generation and np.array_equal(before.live, live):
+            return before
+        return _View(generation, rows, live)
+
+    def _nearest(self, view: _View, queries: Embeddings, k: int, metric: Metric | None) -> tuple[Scores, Rows]:
+        chosen: Metric = metric or self.card.metric
+        with self._guard:
+            index = view.indexes.get(chosen)
+            if index is None:
+                index = Exact(view.rows, chosen, None if view.live.all() else view.live)
+                view.indexes[chosen] = index
+        return index.search(queries, k)
+
+    def _records_of(self, view: _View, rows: Rows) -> dict[int, Record] | None:
+        """Row → record, or None if the rows have other numbers by now."""
+        wanted = [int(row) for row in np.unique(rows)]
+        found: dict[int, Record] = {}
+        with self._guard, self._snapshot():
+            if int(self._manifest()["generation"]) != view.generation:
+                return None
+            for start in range(0, len(wanted), 500):
+                part = wanted[start : start + 500]
+                marks = ",".join("?" * len(part))
+                for row in self._database.execute(f'SELECT {_COLUMNS} FROM images WHERE "row" IN ({marks})', part):
+                    found[row[0]] = _record(row)
+        return found
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[None]:
+        self._database.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._database.execute("ROLLBACK")
+
+    def _manifest(self) -> dict[str, str]:
+        return dict(self._all("SELECT name, value FROM manifest"))
+
+    def _one(self, question: str, *values: object) -> int | str:
+        with self._guard:
+            return cast("int | str", self._database.execute(question, values).fetchone()[0])
+
+    def _all(self, question: str) -> list[tuple[Any, ...]]:
+        with self._guard, database.told_as_ours(self._folder / database.FILE_NAME):
+            return self._database.execute(question).fetchall()
+
+
+_REPAIR = "restore the folder from a backup, or delete it and index again"
+
+
+def _record(row: Sequence[object]) -> Record:
+    _, key, digest, size, modified, width, height, metadata, *_ = row
+    return Record(
+        key=cast(str, key),
+        content_sha256=cast(bytes, digest).hex(),
+        size_bytes=cast(int, size),
+        modified_ns=cast(int, modified),
+        width=cast(int, width),
+        height=cast(int, height),
+        metadata=json.loads(cast(str, metadata)),
+    )
+
+
+def _first_manifest(card: Card, dtype: arrays.Dtype) -> dict[str, str]:
+    return {
+        "card": card.to_json(),
+        "fingerprint": card.fingerprint,
+        "dtype": dtype,
+        "generation": "0",
+        "base": "",
+        "roots": "{}",
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _described(card: Card) -> str:
+    weights = f", weights {card.weights_sha256[:8]}" if card.weights_sha256 else ""
+    return f"{card.name} ({card.recipe.name}, {card.dim}-d{weights}, {card.fingerprint})"

@@ -1,0 +1,218 @@
+"""Change a collection: the array first, waited for; then the table, in one transaction. What was committed is never touched."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from likewise.errors import BadArgument
+from likewise.roots import Roots
+from likewise.stores.local import arrays, database
+from likewise.stores.local.database import DEAD, LIVE, VANISHED
+from likewise.types import Card, Embeddings, Item, Record, Skipped
+
+_INSERT = "INSERT INTO images VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_RETIRE = f"UPDATE images SET state = {DEAD} WHERE key = ? AND state < {DEAD}"
+_UNIT_TOLERANCE = 1e-3  # float16 rounds the norm of a unit row by up to 5e-4
+
+
+class LocalWriter:
+    """The writing half of `LocalStore`; lives as long as the writer's lock is held.
+
+    Every method is one transaction: whole or not at all, and on the disk when it returns.
+    """
+
+    def __init__(self, folder: Path, connection: sqlite3.Connection, card: Card, dtype: arrays.Dtype) -> None:
+        self._folder = folder
+        self._database = connection
+        self._card = card
+        self._dtype = dtype
+        self._drop_leftovers()
+
+    def extend(self, records: Sequence[Record], embeddings: Embeddings) -> None:
+        """Add images; a key that is there already is replaced.
+
+        Args:
+            records: One per row of `embeddings`, each key once.
+            embeddings: (len(records), card.dim), finite; of unit norm if the card says so.
+
+        Raises:
+            BadArgument: If the two do not fit together or a number is not allowed.
+            StoreFull: If the disk is full; the collection is as it was before.
+        """
+        if not records and not len(embeddings):
+            return
+        rows = self._checked(records, embeddings)
+        with self._transaction():
+            first = self._count()
+            digest = arrays.append(self._array_path(), first, rows)
+            self._database.execute("INSERT INTO blocks VALUES (?, ?, ?)", (first, len(rows), digest))
+            self._database.executemany(_RETIRE, [(record.key,) for record in records])
+            self._database.executemany("DELETE FROM skipped WHERE key = ?", [(record.key,) for record in records])
+            self._database.executemany(_INSERT, [_columns(first + i, record) for i, record in enumerate(records)])
+
+    def refresh(self, records: Sequence[Record]) -> None:
+        """Note new dates and metadata of images whose embedding stays, and bring vanished ones back."""
+        with self._transaction():
+            self._database.executemany(
+                f"UPDATE images SET state = {LIVE}, size_bytes = ?, modified_ns = ?, metadata = ?"
+                f" WHERE key = ? AND state < {DEAD}",
+                [(record.size_bytes, record.modified_ns, _text(record), record.key) for record in records],
+            )
+
+    def skip(self, skipped: Sequence[tuple[Skipped, Item]]) -> None:
+        """Remember what could not be embedded and why; an embedding of the same key is no longer returned."""
+        with self._transaction():
+            self._database.executemany(_RETIRE, [(skip.key,) for skip, _ in skipped])
+            self._database.executemany(
+                "INSERT OR REPLACE INTO skipped VALUES (?, ?, ?, ?)",
+                [(skip.key, skip.reason, item.size_bytes, item.modified_ns) for skip, item in skipped],
+            )
+
+    def vanish(self, keys: Sequence[str]) -> None:
+        """Take images out of searches whose files are gone; their embeddings are kept until `compact`."""
+        each = [(key,) for key in keys]
+        with self._transaction():
+            self._database.executemany(f"UPDATE images SET state = {VANISHED} WHERE key = ? AND state = {LIVE}", each)
+            self._database.executemany("DELETE FROM skipped WHERE key = ?", each)
+
+    def delete(self, keys: Sequence[str], *, remember: bool = False) -> int:
+        """Take images out for good; with `remember` they also stay out when they are met again.
+
+        Returns:
+            How many of the keys had an embedding.
+        """
+        each = [(key,) for key in keys]
+        with self._transaction():
+            count = self._database.executemany(_RETIRE, each).rowcount if each else 0
+            self._database.executemany("DELETE FROM skipped WHERE key = ?", each)
+            if remember:
+                self._database.executemany("INSERT OR IGNORE INTO forgotten VALUES (?)", each)
+        return max(count, 0)
+
+    def recall_forgotten(self) -> int:
+        """Let forgotten images in again at the next meeting; returns how many they were."""
+        with self._transaction():
+            return self._database.execute("DELETE FROM forgotten").rowcount
+
+    def note_source(self, name: str, roots: Roots) -> None:
+        """Remember a source, and the roots that its keys need."""
+        with self._transaction():
+            self._database.execute("INSERT OR IGNORE INTO sources (name) VALUES (?)", (name,))
+            self._database.execute(
+                "UPDATE manifest SET value = ? WHERE name = 'roots'", (json.dumps(dict(roots.named)),)
+            )
+
+    def compact(self) -> int:
+        """Write a new generation of the array without vanished and dead rows, and number the rest anew, in order.
+
+        Returns:
+            How many rows were dropped.
+
+        Raises:
+            StoreFull: If the disk has no room for the second array; the collection is as it was before.
+        """
+        before = self._count()
+        question = f'SELECT "row" FROM images WHERE state = {LIVE} ORDER BY "row"'
+        kept = np.fromiter((row for (row,) in self._database.execute(question)), np.int64)
+        if len(kept) == before:
+            return 0
+        try:
+            with self._transaction():
+                self._renumber(kept, before)
+            with database.told_as_ours(self._folder / database.FILE_NAME):
+                self._database.execute("VACUUM")
+        finally:
+            self._drop_leftovers()  # the old array; or the new one, if we did not come to the end
+        return before - len(kept)
+
+    def _renumber(self, kept: NDArray[np.int64], before: int) -> None:
+        generation = self._generation() + 1
+        self._database.execute("DELETE FROM blocks")
+        self._copy_rows(self._folder / arrays.file_name(generation, self._dtype), kept, before)
+        self._database.execute(f"DELETE FROM images WHERE state <> {LIVE}")
+        # Rising order keeps every new number free: a row never moves past one that is still to move.
+        moves = ((new, row) for new, row in enumerate(kept.tolist()) if new != row)
+        self._database.executemany('UPDATE images SET "row" = ? WHERE "row" = ?', moves)
+        self._database.execute("UPDATE manifest SET value = ? WHERE name = 'generation'", (str(generation),))
+
+    def _copy_rows(self, target: Path, kept: NDArray[np.int64], before: int) -> None:
+        rows = arrays.mapped(self._array_path(), before, self._card.dim, self._dtype)
+        step = max(1, arrays.BLOCK_BYTES // (self._card.dim * rows.itemsize))
+        for start in range(0, len(kept), step):
+            block = rows[kept[start : start + step]]
+            digest = arrays.append(target, start, block)
+            self._database.execute("INSERT INTO blocks VALUES (?, ?, ?)", (start, len(block), digest))
+
+    def _checked(self, records: Sequence[Record], embeddings: Embeddings) -> arrays.Stored:
+        wanted = (len(records), self._card.dim)
+        if embeddings.shape != wanted:
+            raise BadArgument(f"embeddings have shape {embeddings.shape}, wanted {wanted}")
+        if len({record.key for record in records}) != len(records):
+            raise BadArgument("a key comes twice in one batch: keys are unique")
+        with np.errstate(over="ignore"):
+            rows = cast(arrays.Stored, embeddings.astype(self._dtype, copy=False))
+        bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+        if bad.size:
+            key = records[int(bad[0])].key
+            raise BadArgument(
+                f"{bad.size} of {len(records)} embeddings hold NaN or infinity as {self._dtype}, the first of {key}: "
+                "mend the encoder" + ("" if self._dtype == "float32" else ", or keep float32")
+            )
+        if self._card.unit:
+            norms = np.linalg.norm(rows.astype(np.float32, copy=False), axis=1)
+            far = np.flatnonzero(np.abs(norms - 1) > _UNIT_TOLERANCE)
+            if far.size:
+                row = int(far[0])
+                raise BadArgument(
+                    f"{self._card.name} promises unit rows; that of {records[row].key} has norm {norms[row]:.4f}"
+                )
+        return rows
+
+    def _drop_leftovers(self) -> None:
+        """Array files of other generations: of a `compact` that did not come to its end, or the one before it.
+
+        Readers that have one mapped keep it until they let go of it.
+        """
+        current = self._array_path()
+        for path in self._folder.glob("embeddings-*"):
+            if path != current:
+                path.unlink(missing_ok=True)
+
+    def _array_path(self) -> Path:
+        return self._folder / arrays.file_name(self._generation(), self._dtype)
+
+    def _generation(self) -> int:
+        return int(self._database.execute("SELECT value FROM manifest WHERE name = 'generation'").fetchone()[0])
+
+    def _count(self) -> int:
+        return int(self._database.execute('SELECT coalesce(max("row") + 1, 0) FROM images').fetchone()[0])
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with database.told_as_ours(self._folder / database.FILE_NAME):
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._database.execute("COMMIT")
+            except BaseException:
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
+                raise
+
+
+def _columns(row: int, record: Record) -> tuple[object, ...]:
+    digest = bytes.fromhex(record.content_sha256)
+    size = (record.size_bytes, record.modified_ns, record.width, record.height)
+    return (row, record.key, LIVE, digest, *size, _text(record))
+
+
+def _text(record: Record) -> str:
+    return json.dumps(dict(record.metadata), sort_keys=True, ensure_ascii=False)

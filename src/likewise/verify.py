@@ -1,0 +1,125 @@
+"""Does a collection still say the truth: are its files whole, its images still there, its embeddings what they would be today?"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from likewise import images
+from likewise.encoders import Encoder
+from likewise.errors import BadImage, SourceError
+from likewise.stores.local import LocalStore
+from likewise.types import Embeddings, Record, Skipped
+
+TOLERANCE = {"float32": 1e-3, "float16": 4e-3}
+"""Relative L2 difference up to which two embeddings of one image count as the same: another processor, another order of
+summation; float16 rounds each component by up to 2⁻¹¹."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was looked at and what was found.
+
+    Attributes:
+        blocks: Blocks of the array file whose checksum was recomputed.
+        damaged: What is wrong inside the collection's own files, in words.
+        images: Originals that were read and hashed again.
+        missing: Keys whose original cannot be read, with the reason.
+        changed: Keys whose original has other bytes than the ones embedded.
+        embedded: Images that were embedded again.
+        drifted: Keys whose embedding differs by more than the tolerance.
+        largest_drift: The largest relative L2 difference among all that were embedded again.
+    """
+
+    blocks: int
+    damaged: tuple[str, ...]
+    images: int
+    missing: tuple[Skipped, ...]
+    changed: tuple[str, ...]
+    embedded: int
+    drifted: tuple[str, ...]
+    largest_drift: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing at all is wrong."""
+        return not (self.damaged or self.missing or self.changed or self.drifted)
+
+
+def verify(
+    store: LocalStore,
+    encoder: Encoder,
+    read: Callable[[Record], bytes],
+    *,
+    sample: int | None = 256,
+    limits: images.Limits | None = None,
+    watch: Callable[[int, int], None] = lambda _done, _all: None,
+) -> Verification:
+    """Check a collection against its own checksums, its originals, and its encoder.
+
+    Args:
+        store: Every block of its array is always checked.
+        encoder: Embeds the sample again.
+        read: Gives the encoded bytes of an original; raises `SourceError` if it is gone.
+        sample: How many images, drawn with a fixed seed, are read, hashed and embedded again; None means all.
+        limits: Of the decoder; the ones of indexing.
+        watch: Told (images done, images in all).
+
+    Returns:
+        What was found; nothing is changed.
+    """
+    blocks, damaged = store.check()
+    chosen = _sample(store, sample)
+    missing: list[Skipped] = []
+    changed: list[str] = []
+    differences: dict[str, float] = {}
+    for start in range(0, len(chosen), 64):
+        again: list[tuple[int, Record, images.Pixels]] = []
+        for row, record in chosen[start : start + 64]:
+            try:
+                data = read(record)
+                if hashlib.sha256(data).hexdigest() != record.content_sha256:
+                    changed.append(record.key)
+                    continue
+                again.append((row, record, images.prepare(data, encoder.card.recipe, limits or images.Limits()).pixels))
+            except (SourceError, BadImage) as error:
+                missing.append(Skipped(record.key, str(error)))
+        differences.update(_differences(store, encoder, again))
+        watch(min(start + 64, len(chosen)), len(chosen))
+    drifted = tuple(key for key, difference in differences.items() if difference > TOLERANCE[store.dtype])
+    largest = max(differences.values(), default=0.0)
+    return Verification(
+        blocks, tuple(damaged), len(chosen), tuple(missing), tuple(changed), len(differences), drifted, largest
+    )
+
+
+def _sample(store: LocalStore, size: int | None) -> list[tuple[int, Record]]:
+    """A simple random sample in row order, by one pass over the records (Vitter's algorithm R, TOMS 1985)."""
+    records: Iterator[tuple[int, Record]] = store.records()
+    if size is None:
+        return list(records)
+    draw = random.Random(0)  # noqa: S311 - a sample to look at, not a secret
+    kept: list[tuple[int, Record]] = []
+    for seen, pair in enumerate(records):
+        if seen < size:
+            kept.append(pair)
+        elif (place := draw.randrange(seen + 1)) < size:
+            kept[place] = pair
+    return sorted(kept, key=lambda pair: pair[0])
+
+
+def _differences(
+    store: LocalStore, encoder: Encoder, again: Sequence[tuple[int, Record, images.Pixels]]
+) -> dict[str, float]:
+    """Key → relative L2 difference between the embedding that is kept and the one made now."""
+    if not again:
+        return {}
+    kept: Embeddings = store.embeddings(np.array([row for row, _, _ in again], np.int64))
+    now = encoder.encode(np.stack([pixels for _, _, pixels in again]))
+    sizes = np.maximum(np.linalg.norm(now, axis=1), np.finfo(np.float32).tiny)
+    relative = np.linalg.norm(now - kept, axis=1) / sizes
+    return {record.key: float(value) for (_, record, _), value in zip(again, relative, strict=True)}
