@@ -8,7 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Self, overload
 
-from likewise import encoders, images, ingest, search, sources, verify
+from likewise import encoders, images, ingest, sources, verify
+from likewise import search as searching
 from likewise.encoders import Encoder
 from likewise.errors import BadArgument, BadImage, NoCollection, SourceError
 from likewise.show import Answer
@@ -24,7 +25,7 @@ DEFAULT_MODEL = "classical"
 class Hits(Sequence[Hit]):
     """The answer to one query, best first; shows itself as pictures in a notebook."""
 
-    def __init__(self, collection: Collection, found: search.Found) -> None:
+    def __init__(self, collection: Collection, found: searching.Found) -> None:
         self._collection = collection
         self._found = found
 
@@ -48,7 +49,7 @@ class Hits(Sequence[Hit]):
         return page.fragment(self.answer())
 
     @property
-    def query(self) -> search.Query:
+    def query(self) -> searching.Query:
         """What was looked for."""
         return self._found.query
 
@@ -202,10 +203,10 @@ class Collection:
         return answer
 
     def search_many(
-        self, queries: Iterable[search.Query | Skipped], k: int = 7, *, metric: Metric | None = None
+        self, queries: Iterable[searching.Query | Skipped], k: int = 7, *, metric: Metric | None = None
     ) -> Iterator[Hits | Skipped]:
         """As `search`, in batches; a query that cannot be used costs one `Skipped`."""
-        found = search.search(self.store, self.encoder, queries, k, metric=metric, limits=self.limits)
+        found = searching.search(self.store, self.encoder, queries, k, metric=metric, limits=self.limits)
         for answer in found:
             yield answer if isinstance(answer, Skipped) else Hits(self, answer)
 
@@ -318,19 +319,19 @@ def open_place(name: str) -> Source:
     return sources.open_source(str(path.resolve()) if path.exists() else name)
 
 
-def read_query(query: str | Path | bytes) -> search.Query:
+def read_query(query: str | Path | bytes) -> searching.Query:
     """One image to look for, from a path, an address or bytes.
 
     Raises:
         SourceError: If there is nothing to read.
     """
     if isinstance(query, bytes):
-        return search.Query("image", query)
+        return searching.Query("image", query)
     if isinstance(query, str) and query.startswith(("http://", "https://")):
-        return search.Query(query, web.fetch(query))
+        return searching.Query(query, web.fetch(query))
     path = Path(query).expanduser()
     try:
-        return search.Query(str(query), path.read_bytes())
+        return searching.Query(str(query), path.read_bytes())
     except OSError as error:
         raise SourceError(f"{query}: {error.strerror}: check the path of the query") from error
 

@@ -103,13 +103,12 @@ def _own_pictures(wanted: Wanted, place: str) -> None:
 
 def _cifar100(wanted: Wanted) -> None:
     from likewise import encoders
-    from likewise.collection import open_place
     from likewise.sources import cifar
 
     with download_bar() as progress:
         path = wanted.cifar or cifar.download("cifar100", progress=progress)
         encoder = encoders.load("vgg19/fc1", recipe="cifar", weights=wanted.weights, progress=progress)
-    train, test = (cifar.split(open_place(str(path)), name) for name in ("train", "test"))
+    train, test = cifar.open_cifar(path, "train"), cifar.open_cifar(path, "test")
     with _indexed(wanted.out, encoder, [train]) as collection:
         asked = _queries(wanted.query, test)
         answers = _answers(collection, asked)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from likewise.cli.screen import at_collection, download_bar, megapixels, number, on_screen
+from likewise.cli.limits import WantedLimits, limit_options
+from likewise.cli.screen import at_collection, download_bar, number, on_screen
 
 if TYPE_CHECKING:
     from likewise.collection import Collection
@@ -35,7 +36,7 @@ class Wanted:
     dtype: Literal["float32", "float16"] | None
     batch: int
     workers: int | None
-    max_pixels: float | None
+    limits: WantedLimits
     retry: bool
     include_forgotten: bool
     commit_every: float
@@ -51,13 +52,13 @@ class Wanted:
 @click.option("--dtype", type=click.Choice(["float32", "float16"]), help="How embeddings are kept.  [default: float32]")
 @click.option("--batch", default=64, show_default=True, type=click.IntRange(1), help="Images embedded at once.")
 @click.option("--workers", type=click.IntRange(1), help="Threads that read and decode.  [default: the processors]")
-@click.option("--max-pixels", type=click.FloatRange(0, min_open=True), help="Megapixels of the largest image.")
+@limit_options
 @click.option("--retry", is_flag=True, help="Try again what was skipped before.")
 @click.option("--include-forgotten", is_flag=True, help="Let in again what `likewise forget` took out.")
 @click.option("--commit-every", default=2.0, show_default=True, metavar="SECONDS", help="What a crash may cost.")
 @click.option("--wait", default=0.0, metavar="SECONDS", help="Wait for another process that is writing.")
 @click.pass_context
-def index(context: click.Context, **given: Any) -> None:
+def index(context: click.Context, /, **given: Any) -> None:
     """Embed the images of each PLACE: a folder, a .zip or .tar, a list (.txt, or - for standard input), a glob, an
     image, CIFAR-10 or -100 in the official layout. Without a PLACE: all places of before.
 
@@ -65,7 +66,7 @@ def index(context: click.Context, **given: Any) -> None:
     """
     from likewise.ingest import added_up
 
-    wanted = Wanted(**given)
+    wanted = Wanted(limits=WantedLimits.taken_from(given), **given)
     with _opened(context.obj, wanted) as collection:
         if wanted.include_forgotten:
             with collection.store.write(wait_s=wanted.wait) as writer:
@@ -130,7 +131,7 @@ def _options(wanted: Wanted, collection: Collection) -> Options:
         commit_s=wanted.commit_every,
         retry=wanted.retry,
         wait_s=wanted.wait,
-        limits=megapixels(collection.limits, wanted.max_pixels),
+        limits=wanted.limits.applied(collection.limits),
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from likewise.collection import Collection
-    from likewise.images import Limits
 
 
 def on_screen(*, stderr: bool = False) -> Console:
@@ -50,11 +48,6 @@ def download_bar() -> Iterator[Callable[[int, int], None]]:
         yield told
     finally:
         progress.stop()
-
-
-def megapixels(limits: Limits, wanted: float | None) -> Limits:
-    """The limits with another largest image, given in megapixels."""
-    return limits if wanted is None else replace(limits, max_pixels=int(wanted * 1e6))
 
 
 def at_collection(collection: Collection) -> str:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from likewise.cli.screen import megapixels, on_screen
+from likewise.cli.limits import WantedLimits, limit_options
+from likewise.cli.screen import on_screen
 
 if TYPE_CHECKING:
     from likewise.collection import Collection, Hits
@@ -32,7 +33,7 @@ class Wanted:
     preview: bool
     metric: Literal["cosine", "l2"] | None
     weights: Path | None
-    max_pixels: float | None
+    limits: WantedLimits
 
 
 @click.command()
@@ -44,9 +45,9 @@ class Wanted:
 @click.option("--preview", is_flag=True, help="Pictures in the terminal.")
 @click.option("--metric", type=click.Choice(["cosine", "l2"]), help="Instead of the model's own.")
 @click.option("--weights", type=click.Path(path_type=Path), help="The model's file, if it is not cached.")
-@click.option("--max-pixels", type=click.FloatRange(0, min_open=True), help="Megapixels of the largest query.")
+@limit_options
 @click.pass_context
-def search(context: click.Context, **given: Any) -> int:
+def search(context: click.Context, /, **given: Any) -> int:
     """Find the images most like each QUERY: an image, a folder or archive of images, https://…, or - for an image on
     standard input.
 
@@ -55,10 +56,10 @@ def search(context: click.Context, **given: Any) -> int:
     from likewise.collection import Collection
     from likewise.types import Skipped
 
-    wanted = Wanted(**given)
+    wanted = Wanted(limits=WantedLimits.taken_from(given), **given)
     several = len(wanted.queries) > 1 or Path(wanted.queries[0]).is_dir()
     with Collection.open(context.obj, weights=wanted.weights) as collection:
-        collection.limits = megapixels(collection.limits, wanted.max_pixels)
+        collection.limits = wanted.limits.applied(collection.limits)
         answers: list[Hits] = []
         failed = 0
         for answer in collection.search_many(_queries(wanted.queries), wanted.k, metric=wanted.metric):
@@ -127,7 +128,7 @@ def grid_paths(folder: Path, answers: Sequence[Hits]) -> list[Path]:
     taken: dict[str, int] = {}
     paths: list[Path] = []
     for answer in answers:
-        stem = re.sub(r"[^\w.-]+", "_", Path(answer.query.name).with_suffix("").as_posix()).strip("._") or "query"
+        stem = re.sub(r"[^\w.-]+", "_", Path(answer.query.name).stem).strip("._") or "query"
         taken[stem] = taken.get(stem, 0) + 1
         paths.append(folder / (f"{stem}.png" if taken[stem] == 1 else f"{stem}-{taken[stem]}.png"))
     return paths

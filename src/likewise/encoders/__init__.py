@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, cast
 
+from likewise import seams
+from likewise.errors import BadArgument
 from likewise.types import Card, Embeddings, Pixels
 
 
@@ -22,3 +27,84 @@ class Encoder(Protocol):
     def encode(self, pixels: Pixels) -> Embeddings:
         """Embed (n, side, side, 3) uint8 pixels that `card.recipe` made; n may be zero."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What was asked for beside the family's name; a family refuses what it cannot do.
+
+    Attributes:
+        layer: The part of the name behind the slash; empty for the family's default.
+        recipe: Name of a recipe; None for the family's default.
+        weights: A file instead of the published one.
+        sha256: Of the weights that are wanted, 64 hexadecimal digits; they are looked for in the cache.
+        device: `auto`, `cpu`, `cuda`, `mps`.
+        progress: Told (bytes done, bytes in all) of a download.
+    """
+
+    layer: str = ""
+    recipe: str | None = None
+    weights: Path | None = None
+    sha256: str | None = None
+    device: str = "auto"
+    progress: Callable[[int, int], None] | None = None
+
+
+_FAMILIES = {
+    "classical": "likewise.encoders.plain:classical",
+    "pixels": "likewise.encoders.plain:pixels",
+    "vgg19": "likewise.encoders.torch_vgg:vgg19",
+}
+_LAYERS = {"vgg19": ("fc1", "fc2", "pool5", "conv5_4")}
+
+
+def names() -> list[str]:
+    """What can be asked for; a network has more layers than its most used ones, which are listed: docs/encoders.md."""
+    families = seams.names("encoder", _FAMILIES)
+    return [name for family in families for name in _named(family)]
+
+
+def load(  # noqa: PLR0913 - each says one thing, and most calls say one of them
+    name: str,
+    *,
+    recipe: str | None = None,
+    weights: Path | None = None,
+    sha256: str | None = None,
+    device: str = "auto",
+    progress: Callable[[int, int], None] | None = None,
+) -> Encoder:
+    """Load an encoder.
+
+    Args:
+        name: A family, such as `classical`, or a family and a layer, such as `vgg19/fc1`.
+        recipe: How its input is made, where there is a choice; the family's default unless given.
+        weights: A file of weights instead of the published one.
+        sha256: Of the weights that are wanted, when no file is given; taken from the cache.
+        device: `auto` takes a GPU when there is one.
+        progress: Told (bytes done, bytes in all) of a download.
+
+    Raises:
+        UnknownName: If there is no such family, layer or recipe.
+        MissingExtra: If the family needs an extra that is not installed.
+        WeightsError: If the weights are absent or are not this network's.
+        DownloadError: If they must be fetched and cannot be.
+    """
+    family, _, layer = name.partition("/")
+    factory = cast("Callable[[Wish], Encoder]", seams.resolve("encoder", family, _FAMILIES))
+    return factory(Wish(layer, recipe, weights, sha256 or None, device, progress))
+
+
+def refuse_wishes(family: str, wish: Wish, recipe: str) -> None:
+    """For a family without layers and weights: complain about any that were asked for.
+
+    Raises:
+        BadArgument: Naming what there is none of.
+    """
+    if wish.layer or wish.weights is not None:
+        raise BadArgument(f"{family} has neither layers nor weights: ask for plain {family}")
+    if wish.recipe not in (None, recipe):
+        raise BadArgument(f"{family} has one recipe, {recipe}: go without --recipe {wish.recipe}")
+
+
+def _named(family: str) -> list[str]:
+    return [f"{family}/{layer}" for layer in _LAYERS.get(family, ())] or [family]

@@ -29,7 +29,9 @@ class Limits:
 def check_bytes(size_bytes: int, limits: Limits) -> None:
     """Refuse a file over `max_bytes`."""
     if size_bytes > limits.max_bytes:
-        raise BadImage(f"is {_mega(size_bytes)} MB, over the limit of {_mega(limits.max_bytes)} MB: raise it with --max-bytes")
+        raise BadImage(
+            f"is {_mega(size_bytes)} MB, over the limit of {_mega(limits.max_bytes)} MB: raise it with --max-bytes"
+        )
 
 
 def check_size(width: int, height: int, limits: Limits) -> None:

@@ -113,9 +113,14 @@ def _ico_size(data: bytes) -> tuple[int, int]:
     for entry in range(6, min(6 + 16 * _little(data[4:6]), len(data)), 16):
         at = _little(data[entry + 12 : entry + 16])
         if data[at : at + 4] == _PNG_SIGNATURE:
-            sizes.append((int.from_bytes(data[at + 16 : at + 20], "big"), int.from_bytes(data[at + 20 : at + 24], "big")))
-        else:  # a bitmap without its file header; the height counts picture and mask
-            sizes.append((_little(data[at + 4 : at + 8]), _little(data[at + 8 : at + 12])))
+            sizes.append(
+                (int.from_bytes(data[at + 16 : at + 20], "big"), int.from_bytes(data[at + 20 : at + 24], "big"))
+            )
+        else:  # a bitmap without its file header; the height counts picture and mask, and is negative from top to bottom
+            width, height = (
+                int.from_bytes(data[place : place + 4], "little", signed=True) for place in (at + 4, at + 8)
+            )
+            sizes.append((abs(width), abs(height) // 2))
     return max(sizes, key=lambda size: size[0] * size[1])
 
 

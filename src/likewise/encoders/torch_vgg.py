@@ -1,0 +1,239 @@
+"""VGG-19 of torchvision, read at any layer: `vgg19/fc1` is 4096-d after ReLU, the embedding that this project began with."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from likewise import images, weights
+from likewise.encoders import Wish
+from likewise.errors import BadArgument, MissingExtra, UnknownName, WeightsError
+from likewise.types import Card, Embeddings, Pixels, Recipe
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+PUBLISHED = weights.Published(
+    url="https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
+    file_name="vgg19-dcbb9e9d.pth",
+    digest="sha256:dcbb9e9d",  # torch.hub publishes eight digits, in the name of the file
+    size_bytes=574_673_361,
+    licence="BSD-3-Clause (torchvision); trained on ImageNet, whose terms are for non-commercial research",
+    source="torchvision, VGG19_Weights.IMAGENET1K_V1",
+)
+
+RECIPES = {
+    "imagenet": Recipe(
+        "imagenet", 224, "crop", shorter=256, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)
+    ),
+    "cifar": Recipe("cifar", 32, "squash", mean=(0.4914, 0.4822, 0.4465), std=(0.2023, 0.1994, 0.2010)),
+}
+
+_BLOCKS = (2, 2, 4, 4, 4)  # convolutions in each block of configuration E
+_FULLY_CONNECTED = {"fc1": "classifier.1", "fc2": "classifier.4", "logits": "classifier.6"}
+_MAP_SIDE = 7  # what the network pools every last map to, whatever the input
+
+
+class Vgg19:
+    """One layer of VGG-19; maps are averaged over their places and made unit, vectors stay raw.
+
+    Source: Simonyan and Zisserman, ICLR 2015, arXiv:1409.1556; the average of a map: Babenko and Lempitsky, ICCV 2015, arXiv:1510.07493.
+    """
+
+    def __init__(self, stages: nn.Sequential, card: Card, device: torch.device) -> None:
+        self._stages = stages
+        self._card = card
+        self._device = device
+
+    @property
+    def card(self) -> Card:
+        """See `Encoder.card`."""
+        return self._card
+
+    def encode(self, pixels: Pixels) -> Embeddings:
+        """See `Encoder.encode`; a batch and single images differ by rounding, about 1e-6 of the norm."""
+        import torch
+
+        if not len(pixels):
+            return np.zeros((0, self._card.dim), np.float32)
+        batch = torch.from_numpy(images.normalise(pixels, self._card.recipe)).to(self._device)
+        with torch.inference_mode():
+            out = cast("Tensor", self._stages(batch))
+            if out.dim() == 4:
+                out = out.mean(dim=(2, 3))
+            if self._card.unit:
+                out = torch.nn.functional.normalize(out, dim=1)
+        return out.float().cpu().numpy()
+
+
+def vgg19(wish: Wish) -> Vgg19:
+    """Load the network, cut behind the layer that is wished for.
+
+    Raises:
+        MissingExtra: If torch and torchvision are not installed, or do not fit together.
+        UnknownName: If there is no such layer or recipe.
+        WeightsError: If the file is not one of VGG-19.
+    """
+    recipe = RECIPES.get(wish.recipe or "imagenet")
+    if recipe is None:
+        raise UnknownName(f"vgg19 has no recipe {wish.recipe!r}: take {' or '.join(RECIPES)}")
+    path = module_path(wish.layer or "fc1")
+    network = _empty_network()
+    file = _file(wish)
+    _fill(network, file.path)
+    device = _device(wish.device)
+    stages, maps = _cut(network, path, recipe)
+    stages = stages.eval().to(device)
+    dim = _dim(stages, recipe, device)
+    card = Card(
+        name=f"vgg19/{wish.layer or 'fc1'}",
+        dim=dim,
+        recipe=recipe,
+        metric="cosine" if maps else "l2",
+        unit=maps,
+        layer=path,
+        pooling="mean" if maps else "",
+        weights_sha256=file.sha256,
+        licence=PUBLISHED.licence,
+        source=PUBLISHED.source if wish.weights is None else str(wish.weights.name),
+        paper="arXiv:1409.1556",
+    )
+    return Vgg19(stages, card, device)
+
+
+def module_path(layer: str) -> str:
+    """The module whose output a layer's name means: the ReLU behind a convolution or a fully connected layer.
+
+    >>> module_path("fc1"), module_path("pool5"), module_path("conv5_4"), module_path("features.28")
+    ('classifier.1', 'features.36', 'features.35', 'features.28')
+
+    Raises:
+        UnknownName: If VGG-19 has no such layer.
+    """
+    if layer in _FULLY_CONNECTED:
+        return _FULLY_CONNECTED[layer]
+    found = re.fullmatch(r"pool([1-5])", layer)
+    if found:
+        return f"features.{_block_start(int(found[1]) + 1) - 1}"
+    found = re.fullmatch(r"conv([1-5])_([1-4])", layer)
+    if found and int(found[2]) <= _BLOCKS[int(found[1]) - 1]:
+        return f"features.{_block_start(int(found[1])) + 2 * int(found[2]) - 1}"
+    found = re.fullmatch(r"(features|classifier)\.(\d+)", layer)
+    if found and int(found[2]) < (37 if found[1] == "features" else 7):
+        return layer
+    raise UnknownName(
+        f"vgg19 has no layer {layer!r}: take fc1, fc2, logits, pool1 to pool5, conv1_1 to conv5_4, or a module such as features.28"
+    )
+
+
+def _block_start(block: int) -> int:
+    """The number of the first module of a block: a convolution and a ReLU each, and a pooling at the end."""
+    return sum(2 * count + 1 for count in _BLOCKS[: block - 1])
+
+
+def _empty_network() -> nn.Module:
+    try:
+        import torch
+        from torchvision.models import vgg19 as build
+    except (ImportError, RuntimeError) as error:
+        raise MissingExtra(
+            f"vgg19 needs torch and torchvision in versions that fit together ({error}): pip install 'likewise[torch]'"
+        ) from error
+    with torch.device("meta"):  # no memory and no random numbers for weights that are replaced at once
+        return cast("nn.Module", build(weights=None))
+
+
+def _file(wish: Wish) -> weights.Weights:
+    if wish.weights is None and wish.sha256 is not None:
+        path = weights.by_sha256(wish.sha256)
+        if path is None:
+            raise WeightsError(
+                f"the weights with SHA-256 {wish.sha256[:16]}…, which made this collection, are not cached: pass --weights PATH"
+            )
+        return weights.Weights(path, wish.sha256)
+    return weights.obtain(PUBLISHED, wish.weights, wish.progress)
+
+
+def _fill(network: nn.Module, path: Path) -> None:
+    import torch
+
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise WeightsError(f"{path} is no file of weights that can be trusted ({first}): fetch it again") from error
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise WeightsError(f"{path} holds no table of tensors: pass the state_dict of a torchvision vgg19")
+    wanted = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in state.items()}
+    wrong = [
+        *(f"{name} is missing" for name in sorted(wanted.keys() - found.keys())),
+        *(f"{name} is not of this network" for name in sorted(found.keys() - wanted.keys())),
+        *(f"{name} is {found[name]}, wanted {wanted[name]}" for name in sorted(wanted.keys() & found.keys()) if found[name] != wanted[name]),
+    ]
+    if wrong:
+        more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+        raise WeightsError(f"{path} is not a torchvision vgg19: {'; '.join(wrong[:3])}{more}")
+    network.load_state_dict({name: value.float() for name, value in state.items()}, strict=True, assign=True)
+
+
+def _cut(network: nn.Module, path: str, recipe: Recipe) -> tuple[nn.Sequential, bool]:
+    """The modules up to a layer, and whether its output is a map."""
+    from torch import nn
+
+    part, _, number = path.partition(".")
+    features = cast("nn.Sequential", network.get_submodule("features"))
+    if part == "features":
+        return nn.Sequential(*features[: int(number) + 1]), True
+    classifier = [module for module in cast("nn.Sequential", network.get_submodule("classifier"))[: int(number) + 1]]
+    classifier = [module for module in classifier if not isinstance(module, nn.Dropout)]  # it does nothing after training
+    if recipe.side // 2**5 == 1:
+        classifier[0] = folded(cast("nn.Linear", classifier[0]))
+        return nn.Sequential(features, nn.Flatten(), *classifier), False
+    return nn.Sequential(features, network.get_submodule("avgpool"), nn.Flatten(), *classifier), False
+
+
+def folded(first: nn.Linear) -> nn.Linear:
+    """fc1 for a 1 × 1 map: the adaptive pooling would make 49 equal copies of it, so the weights of the 49 places are summed.
+
+    Args:
+        first: (4096, 512 * 49); the places of a channel lie side by side.
+
+    Returns:
+        (4096, 512) with the same bias: the same function up to rounding, with 1/49 of the products.
+    """
+    import torch
+    from torch import nn
+
+    places = _MAP_SIDE * _MAP_SIDE
+    with torch.no_grad():
+        summed = first.weight.double().reshape(first.out_features, first.in_features // places, places).sum(dim=2)
+        small = nn.Linear(summed.shape[1], first.out_features)
+        small.weight.copy_(summed)
+        small.bias.copy_(first.bias)
+    return small
+
+
+def _device(name: str) -> torch.device:
+    import torch
+
+    if name == "auto":
+        found = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        return torch.device(found)
+    try:
+        torch.zeros(1, device=name)
+        return torch.device(name)
+    except (RuntimeError, AssertionError) as error:
+        raise BadArgument(f"there is no device {name!r} here: take --device cpu, or auto") from error
+
+
+def _dim(stages: nn.Sequential, recipe: Recipe, device: torch.device) -> int:
+    import torch
+
+    with torch.inference_mode():
+        return int(stages(torch.zeros(1, 3, recipe.side, recipe.side, device=device)).shape[1])

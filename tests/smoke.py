@@ -1,0 +1,46 @@
+"""The wheel, installed without any development tool, does the main job. Run by `make smoke` with that environment's Python."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+
+from PIL import Image
+
+
+def likewise(*words: str) -> str:
+    """Run the installed command and give back what it printed."""
+    program = Path(sys.executable).parent / "likewise"
+    done = subprocess.run([program, *words], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"likewise {' '.join(words)} left with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def main() -> None:
+    for unwanted in ("torch", "pytest", "faiss"):
+        assert find_spec(unwanted) is None, f"{unwanted} is installed: this is no plain environment"
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        pictures = folder / "pictures"
+        pictures.mkdir()
+        for i in range(12):
+            Image.new("RGB", (40 + i, 30), (20 * i, 255 - 20 * i, 128)).save(pictures / f"{i:02d}.jpg")
+        (pictures / "torn.jpg").write_bytes(b"\xff\xd8 torn")
+        assert "12 new, 1 skipped" in likewise("-c", name, "index", str(pictures))
+        hits = json.loads(likewise("-c", name, "search", str(pictures / "03.jpg"), "-k", "3", "--json"))["hits"]
+        assert [hit["key"] for hit in hits][0] == "pictures/03.jpg", hits
+        likewise("-c", name, "search", str(pictures / "03.jpg"), "--grid", f"{name}/g", "--html", f"{name}/p.html")
+        assert Image.open(folder / "g" / "03.png").size[0] > 500
+        assert "all is well" in likewise("-c", name, "verify", "--deep")
+        assert "torn.jpg" in likewise("-c", name, "skipped")
+        assert "12 images" in likewise("-c", name, "compact")
+    print("1 passed, 0 failed")
+
+
+if __name__ == "__main__":
+    main()
