@@ -38,6 +38,7 @@ def jpeg(seed: int, side: int) -> bytes:
 
 
 def main() -> None:
+    """Print the rates of the parts and of the whole, and their ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="classical")
     parser.add_argument("--recipe")
@@ -76,8 +77,12 @@ def main() -> None:
                 times["decoding alone"].append(decoded - start)
                 times["embedding alone"].append(embedded - decoded)
                 times["the whole path"].append(done - embedded)
-    print(f"{given.images} JPEGs of {given.side * 4 // 3} × {given.side}, {encoder.card.name}, {encoder.card.recipe.name}")
-    print(f"batch {given.batch}, {given.workers} reading threads, one thread of arithmetic, {os.cpu_count()} processors")
+    print(
+        f"{given.images} JPEGs of {given.side * 4 // 3} × {given.side}, {encoder.card.name}, {encoder.card.recipe.name}"
+    )
+    print(
+        f"batch {given.batch}, {given.workers} reading threads, one thread of arithmetic, {os.cpu_count()} processors"
+    )
     for what, seconds in times.items():
         median = statistics.median(seconds)
         spread = f"{given.images / max(seconds):,.0f} to {given.images / min(seconds):,.0f}"

@@ -33,7 +33,7 @@ def main() -> None:
         (pictures / "torn.jpg").write_bytes(b"\xff\xd8 torn")
         assert "12 new, 1 skipped" in likewise("-c", name, "index", str(pictures))
         hits = json.loads(likewise("-c", name, "search", str(pictures / "03.jpg"), "-k", "3", "--json"))["hits"]
-        assert [hit["key"] for hit in hits][0] == "pictures/03.jpg", hits
+        assert hits[0]["key"] == "pictures/03.jpg", hits
         likewise("-c", name, "search", str(pictures / "03.jpg"), "--grid", f"{name}/g", "--html", f"{name}/p.html")
         assert Image.open(folder / "g" / "03.png").size[0] > 500
         assert "all is well" in likewise("-c", name, "verify", "--deep")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import MeanColour, Memory, colours, png
 
+from fakes import MeanColour, Memory, colours, png
 from likewise.errors import StoreBusy
 from likewise.ingest import Options, Report, added_up, ingest
 from likewise.stores.local import LocalStore

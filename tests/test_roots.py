@@ -62,9 +62,7 @@ def test_everything_below_a_folder_shares_its_prefix(folder: str, prefix: str) -
 
 
 @given(st.lists(paths, min_size=1, max_size=5), st.lists(paths, min_size=1, max_size=6, unique=True), paths)
-def test_every_path_below_a_root_comes_back_and_keys_are_unique(
-    places: list[str], files: list[str], base: str
-) -> None:
+def test_every_path_below_a_root_comes_back_and_keys_are_unique(places: list[str], files: list[str], base: str) -> None:
     roots = Roots(base)
     for place in places:
         roots = roots.including(place)

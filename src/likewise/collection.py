@@ -287,7 +287,9 @@ class Collection:
         if key and self.store.known(key) is not None:
             return [key]
         prefixes = [roots.prefix(path)] if key is not None else []
-        below = [record.key for prefix in [*prefixes, f"{place.rstrip('/')}/"] for _, record in self.store.records(prefix)]
+        below = [
+            record.key for prefix in [*prefixes, f"{place.rstrip('/')}/"] for _, record in self.store.records(prefix)
+        ]
         if not below:
             raise BadArgument(f"{place}: no image of the collection has this path or key, or lies below it")
         return below
@@ -308,9 +310,7 @@ def find(start: Path) -> Path:
     for folder in (start, *start.parents):
         if (folder / FOLDER / "collection.sqlite").exists():
             return folder / FOLDER
-    raise NoCollection(
-        f"no collection in {start} or above it: make one with `likewise index FOLDER`, or pass -c DIR"
-    )
+    raise NoCollection(f"no collection in {start} or above it: make one with `likewise index FOLDER`, or pass -c DIR")
 
 
 def open_place(name: str) -> Source:

@@ -17,7 +17,7 @@ from likewise.encoders import Encoder
 from likewise.errors import BadImage, SourceError
 from likewise.sources import Source
 from likewise.stores import Known, Store, Writer
-from likewise.types import Item, Record, Skipped
+from likewise.types import Image, Item, Record, Skipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class _Read:
     item: Item
     key: str
     record: Record | None = None
-    pixels: images.Pixels | None = None
+    pixels: Image | None = None
     reason: str = ""
 
 
@@ -146,7 +146,7 @@ class _Run:
         self._report = Report()
         self._started = self._committed_at = time.monotonic()
         self._known: dict[str, Known] = {}
-        self._kept: list[tuple[Record, images.Pixels]] = []
+        self._kept: list[tuple[Record, Image]] = []
         self._embedded: list[tuple[list[Record], np.ndarray[tuple[int, int], np.dtype[np.float32]]]] = []
         self._refreshed: list[Record] = []
         self._skips: list[tuple[Skipped, Item]] = []

@@ -14,7 +14,9 @@ from likewise.encoders import Encoder
 from likewise.errors import BadImage, SourceError
 from likewise.sources import Source
 from likewise.stores import Store
-from likewise.types import Hit, Metric, Skipped
+from likewise.types import Hit, Image, Metric, Skipped
+
+_BATCH = 64  # queries embedded and searched at once; no hit depends on it
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,6 @@ def search(
     *,
     metric: Metric | None = None,
     limits: images.Limits | None = None,
-    batch: int = 64,
 ) -> Iterator[Found | Skipped]:
     """Find the k most similar images of a gallery for each query, in the order of the queries.
 
@@ -66,7 +67,6 @@ def search(
         k: At least 1; more than the gallery holds gives the whole gallery.
         metric: The card's unless given.
         limits: Of the decoder.
-        batch: Queries that are embedded and searched at once; the hits do not depend on it.
 
     Yields:
         For each query its hits, or why it was skipped.
@@ -77,7 +77,7 @@ def search(
     """
     limits = limits or images.Limits()
     rest = iter(queries)
-    while group := list(itertools.islice(rest, batch)):
+    while group := list(itertools.islice(rest, _BATCH)):
         prepared = [_prepared(query, encoder, limits) for query in group]
         pixels = [each for each in prepared if not isinstance(each, Skipped)]
         hits = iter(store.search(encoder.encode(np.stack(pixels)), k, metric) if pixels else [])
@@ -88,7 +88,7 @@ def search(
                 yield Found(query, tuple(next(hits)))
 
 
-def _prepared(query: Query | Skipped, encoder: Encoder, limits: images.Limits) -> images.Pixels | Skipped:
+def _prepared(query: Query | Skipped, encoder: Encoder, limits: images.Limits) -> Image | Skipped:
     """One picture's pixels, (side, side, 3), or why there are none."""
     if isinstance(query, Skipped):
         return query

@@ -33,7 +33,7 @@ Rows: TypeAlias = NDArray[np.int64]
 Metric: TypeAlias = Literal["cosine", "l2"]
 """How two embeddings are compared: the cosine of their angle, or minus their Euclidean distance."""
 
-Json: TypeAlias = "str | int | float | bool | None | list[Json] | dict[str, Json]"
+Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 Metadata: TypeAlias = Mapping[str, Json]
 
 

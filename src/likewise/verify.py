@@ -13,7 +13,7 @@ from likewise import images
 from likewise.encoders import Encoder
 from likewise.errors import BadImage, SourceError
 from likewise.stores.local import LocalStore
-from likewise.types import Embeddings, Record, Skipped
+from likewise.types import Embeddings, Image, Record, Skipped
 
 TOLERANCE = {"float32": 1e-3, "float16": 4e-3}
 """Relative L2 difference up to which two embeddings of one image count as the same: another processor, another order of
@@ -78,7 +78,7 @@ def verify(
     changed: list[str] = []
     differences: dict[str, float] = {}
     for start in range(0, len(chosen), 64):
-        again: list[tuple[int, Record, images.Pixels]] = []
+        again: list[tuple[int, Record, Image]] = []
         for row, record in chosen[start : start + 64]:
             try:
                 data = read(record)
@@ -112,9 +112,7 @@ def _sample(store: LocalStore, size: int | None) -> list[tuple[int, Record]]:
     return sorted(kept, key=lambda pair: pair[0])
 
 
-def _differences(
-    store: LocalStore, encoder: Encoder, again: Sequence[tuple[int, Record, images.Pixels]]
-) -> dict[str, float]:
+def _differences(store: LocalStore, encoder: Encoder, again: Sequence[tuple[int, Record, Image]]) -> dict[str, float]:
     """Key → relative L2 difference between the embedding that is kept and the one made now."""
     if not again:
         return {}

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from fakes import png
 from PIL import Image as Picture
 
+from fakes import png
 from likewise import cli
 
 Run = Callable[..., Result]
@@ -253,7 +253,9 @@ def test_the_program_leaves_with_the_right_code(
 
 
 @pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt(), 130), (BrokenPipeError(), 0)])
-def test_interrupts_and_closed_pipes_are_quiet(error: BaseException, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupts_and_closed_pipes_are_quiet(
+    error: BaseException, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(**_: object) -> None:
         raise error
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import colours
 
+from fakes import colours
 from likewise.stores.local import LocalStore
 
 KILLS = 25
@@ -108,7 +108,9 @@ def test_the_second_of_two_runs_is_told_who_is_writing(pictures: Path, tmp_path:
     while not (tmp_path / ".likewise" / "writer.json").exists() and first.poll() is None:
         time.sleep(0.01)
     second = subprocess.run(command(tmp_path, pictures), capture_output=True, text=True, check=False)
-    waiting = subprocess.run([*command(tmp_path, pictures), "--wait", "60"], capture_output=True, text=True, check=False)
+    waiting = subprocess.run(
+        [*command(tmp_path, pictures), "--wait", "60"], capture_output=True, text=True, check=False
+    )
     first.wait()
     assert second.returncode == 1
     assert f"process {first.pid} " in second.stderr

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import MeanColour, records, unit_rows
 
+from fakes import MeanColour, records, unit_rows
 from likewise.errors import BadArgument, LikewiseError, NoCollection, StoreDamaged, StoreFull, StoreMismatch
 from likewise.stores.local import LocalStore, arrays, database
 
@@ -127,7 +127,7 @@ def test_a_search_that_meets_a_compaction_starts_again(store: LocalStore, monkey
     monkeypatch.setattr(LocalStore, "_nearest", meddling)
     (hits,) = store.search(rows[1:2], 5)
     assert len(calls) == 2
-    assert [hit.key for hit in hits][0] == "b"
+    assert hits[0].key == "b"
     assert {hit.key for hit in hits} == {"b", "c"}
 
 

@@ -25,7 +25,7 @@ INTERRUPTED = 130
 )
 @click.pass_context
 def likewise(context: click.Context, collection: str | None) -> None:
-    """Find the pictures that look like yours.
+    r"""Find the pictures that look like yours.
 
     \b
       likewise index ~/Pictures            embed a folder, an archive, a list …

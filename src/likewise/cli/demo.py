@@ -44,8 +44,12 @@ class Wanted:
 @click.option("--query", metavar="QUERY", help="Your own query, or a folder of queries.")
 @click.option("--instances", default=30, show_default=True, type=click.IntRange(1), help="Objects drawn of each kind.")
 @click.option("--seed", default=0, show_default=True, help="Of the drawn gallery.")
-@click.option("--cifar100", is_flag=True, help="VGG-19 fc1 on CIFAR-100, k = 7: needs the extra torch and two downloads.")
-@click.option("--cifar", type=click.Path(path_type=Path), help="cifar-100-python or its .tar.gz instead of the download.")
+@click.option(
+    "--cifar100", is_flag=True, help="VGG-19 fc1 on CIFAR-100, k = 7: needs the extra torch and two downloads."
+)
+@click.option(
+    "--cifar", type=click.Path(path_type=Path), help="cifar-100-python or its .tar.gz instead of the download."
+)
 @click.option("--weights", type=click.Path(path_type=Path), help="vgg19-dcbb9e9d.pth instead of the download.")
 def demo(**given: Any) -> None:
     """Index, search, and write pictures of the neighbours: offline, in about a minute.
@@ -76,7 +80,9 @@ def _drawn(wanted: Wanted) -> None:
     with bar(f"drawing {len(scenes) + len(unseen):,} pictures") as watch:
         rendered.write(gallery, scenes, seed=wanted.seed, workers=workers, progress=watch)
         rendered.write(queries, unseen, seed=wanted.seed, workers=workers, progress=watch)
-    click.echo(f"gallery: {len(scenes):,} pictures of {len(rendered.KINDS)} kinds; queries: {len(unseen)} unseen objects")
+    click.echo(
+        f"gallery: {len(scenes):,} pictures of {len(rendered.KINDS)} kinds; queries: {len(unseen)} unseen objects"
+    )
     asked = list(queries_of(open_place(str(queries))))
     figures: dict[str, float] = {"chance": 1 / len(rendered.KINDS)}
     for name in ("pixels", DEFAULT_MODEL):

@@ -59,8 +59,10 @@ class Wanted:
 @click.option("--wait", default=0.0, metavar="SECONDS", help="Wait for another process that is writing.")
 @click.pass_context
 def index(context: click.Context, /, **given: Any) -> None:
-    """Embed the images of each PLACE: a folder, a .zip or .tar, a list (.txt, or - for standard input), a glob, an
-    image, CIFAR-10 or -100 in the official layout. Without a PLACE: all places of before.
+    """Embed the images of each PLACE; without a PLACE, of all places of before.
+
+    A PLACE is a folder, a .zip or .tar, a list (.txt, or - for standard input), a glob, an image, or CIFAR-10 or -100 in
+    the official layout.
 
     Only new and changed images are read. Ctrl-C at any moment loses nothing: run it again to go on.
     """
@@ -86,7 +88,7 @@ def index(context: click.Context, /, **given: Any) -> None:
 def _opened(folder: str | None, wanted: Wanted) -> Collection:
     """The collection that is there, if it fits what is wanted; else a new one."""
     from likewise import collection as here
-    from likewise.errors import NoCollection
+    from likewise.errors import NoCollection, StoreMismatch
 
     try:
         found = here.Collection.open(folder)
@@ -97,7 +99,12 @@ def _opened(folder: str | None, wanted: Wanted) -> Collection:
     card, dtype = found.store.card, found.store.dtype
     if not (wanted.model or wanted.recipe or wanted.weights) and wanted.dtype in (None, dtype):
         return found
-    same = replace(wanted, model=wanted.model or card.name, recipe=wanted.recipe or card.recipe.name)
+    if wanted.model not in (None, card.name):
+        raise StoreMismatch(
+            f"{found.store.folder} holds {card.name} embeddings, not {wanted.model}: pass --model {card.name}, "
+            "or keep the other model in a collection of its own with -c DIR"
+        )
+    same = replace(wanted, model=card.name, recipe=wanted.recipe or card.recipe.name)
     return here.Collection.create(found.store.folder, _encoder(same), dtype=wanted.dtype or dtype)
 
 
@@ -160,6 +167,7 @@ def progress_of(name: str) -> Iterator[Watch]:
 
 
 def summary(collection: Collection, report: Report) -> None:
+    """Print what a run did, and why images were left out."""
     parts = {
         "new": report.added,
         "changed": report.changed,

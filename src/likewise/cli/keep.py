@@ -72,7 +72,9 @@ def skipped(folder: str | None, as_json: bool) -> None:
 
 @click.command()
 @click.option("--deep", is_flag=True, help="Every image instead of a sample.")
-@click.option("--sample", default=256, show_default=True, type=click.IntRange(1), help="How many images to embed again.")
+@click.option(
+    "--sample", default=256, show_default=True, type=click.IntRange(1), help="How many images to embed again."
+)
 @click.option("--weights", type=click.Path(path_type=Path), help="The model's file, if it is not cached.")
 @click.pass_obj
 def verify(folder: str | None, deep: bool, sample: int, weights: Path | None) -> int:
@@ -115,7 +117,9 @@ def compact(folder: str | None) -> None:
 
     with Collection.open(folder) as collection:
         dropped = collection.compact()
-        click.echo(f"{number(dropped, 'row')} dropped, {number(len(collection), 'image')} in {at_collection(collection)}")
+        click.echo(
+            f"{number(dropped, 'row')} dropped, {number(len(collection), 'image')} in {at_collection(collection)}"
+        )
 
 
 @click.command()

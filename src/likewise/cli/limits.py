@@ -19,7 +19,9 @@ POSITIVE = click.FloatRange(0, min_open=True)
 def limit_options(command: Command) -> Command:
     """Add `--max-pixels`, `--max-side`, `--max-bytes` and `--max-memory` to a command."""
     for option in (
-        click.option("--max-memory", type=POSITIVE, metavar="MB", help="Memory for decoding one image.  [default: 960]"),
+        click.option(
+            "--max-memory", type=POSITIVE, metavar="MB", help="Memory for decoding one image.  [default: 960]"
+        ),
         click.option("--max-bytes", type=POSITIVE, metavar="MB", help="Of one encoded image.  [default: 537]"),
         click.option("--max-side", type=click.IntRange(1), metavar="PIXELS", help="Of one image.  [default: 100000]"),
         click.option("--max-pixels", type=POSITIVE, metavar="MEGAPIXELS", help="Of one image.  [default: 200]"),

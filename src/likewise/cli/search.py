@@ -48,8 +48,9 @@ class Wanted:
 @limit_options
 @click.pass_context
 def search(context: click.Context, /, **given: Any) -> int:
-    """Find the images most like each QUERY: an image, a folder or archive of images, https://…, or - for an image on
-    standard input.
+    """Find the images most like each QUERY.
+
+    A QUERY is an image, a folder or an archive of images, https://…, or - for an image on standard input.
 
     On a terminal the hits come as a table; in a pipe as tab-separated rank, score, path (and query, if several).
     """

@@ -64,7 +64,7 @@ def names() -> list[str]:
     return [name for family in families for name in _named(family)]
 
 
-def load(  # noqa: PLR0913 - each says one thing, and most calls say one of them
+def load(
     name: str,
     *,
     recipe: str | None = None,

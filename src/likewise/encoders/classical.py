@@ -85,13 +85,13 @@ class Classical:
         low[:, 0, 0, 0] -= _GREY * SIDE
         low *= (1 + np.arange(LAYOUT)[:, None] + np.arange(LAYOUT)).astype(np.float32)[None, :, :, None]
         low[..., 1:] *= CHROMA[1]
-        return low.reshape(len(colours), 3 * LAYOUT**2)
+        return np.asarray(low.reshape(len(colours), 3 * LAYOUT**2), np.float32)
 
 
 def opponent(pixels: Pixels) -> Channels:
     """Lightness, red against green, yellow against blue: (n, side, side, 3) float32, of orthogonal axes."""
     axes = np.array([[1, 1, 1], [1, -1, 0], [1, 1, -2]], np.float32) / np.sqrt(np.array([[3], [2], [6]], np.float32))
-    return (pixels.astype(np.float32) / np.float32(255)) @ axes.T
+    return np.asarray((pixels.astype(np.float32) / np.float32(255)) @ axes.T, np.float32)
 
 
 def _histograms(fields: Channels, grid: int) -> Embeddings:
@@ -103,9 +103,11 @@ def _histograms(fields: Channels, grid: int) -> Embeddings:
     cells = np.einsum("ai,nijc->najc", tents, fields, optimize=True)
     cells = np.einsum("bj,najc->nabc", tents, cells, optimize=True)
     energy = np.pad(np.sqrt(np.square(cells).sum(axis=-1)), ((0, 0), (1, 1), (1, 1)), "edge")
-    around = sum(energy[:, i : i + grid, j : j + grid] for i in range(3) for j in range(3)) / 9
+    nine = [energy[:, i : i + grid, j : j + grid] for i in range(3) for j in range(3)]
+    around = np.stack(nine).mean(axis=0)
     rows = np.sqrt(cells / (around[..., None] + np.float32(_FLAT * step**2))).reshape(n, grid * grid * channels)
-    return rows - rows.mean(axis=1, keepdims=True)  # all are positive: what they share would drown what differs
+    rows -= rows.mean(axis=1, keepdims=True)  # all are positive: what they share would drown what differs
+    return np.asarray(rows, np.float32)
 
 
 def _moments(colours: Channels, grid: int) -> Embeddings:
@@ -116,7 +118,7 @@ def _moments(colours: Channels, grid: int) -> Embeddings:
     means[..., 0] -= _GREY
     means[..., 1:] *= CHROMA[0]
     spreads[..., 1:] *= CHROMA[0]
-    return np.concatenate([means, spreads], axis=-1).reshape(n, -1)
+    return np.asarray(np.concatenate([means, spreads], axis=-1).reshape(n, -1), np.float32)
 
 
 def _cosines(side: int) -> Channels:
@@ -124,9 +126,9 @@ def _cosines(side: int) -> Channels:
     places = np.arange(side)
     basis = np.cos(np.pi * (2 * places[None] + 1) * places[:, None] / (2 * side)) * np.sqrt(2 / side)
     basis[0] /= np.sqrt(2)
-    return basis.astype(np.float32)
+    return np.asarray(basis, np.float32)
 
 
 def _unit(rows: NDArray[np.float32]) -> Embeddings:
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    return (rows / np.maximum(norms, np.finfo(np.float32).tiny)).astype(np.float32)
+    return np.asarray(rows / np.maximum(norms, np.finfo(np.float32).tiny), np.float32)

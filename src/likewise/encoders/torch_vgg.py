@@ -28,9 +28,7 @@ PUBLISHED = weights.Published(
 )
 
 RECIPES = {
-    "imagenet": Recipe(
-        "imagenet", 224, "crop", shorter=256, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)
-    ),
+    "imagenet": Recipe("imagenet", 224, "crop", shorter=256, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
     "cifar": Recipe("cifar", 32, "squash", mean=(0.4914, 0.4822, 0.4465), std=(0.2023, 0.1994, 0.2010)),
 }
 
@@ -174,7 +172,11 @@ def _fill(network: nn.Module, path: Path) -> None:
     wrong = [
         *(f"{name} is missing" for name in sorted(wanted.keys() - found.keys())),
         *(f"{name} is not of this network" for name in sorted(found.keys() - wanted.keys())),
-        *(f"{name} is {found[name]}, wanted {wanted[name]}" for name in sorted(wanted.keys() & found.keys()) if found[name] != wanted[name]),
+        *(
+            f"{name} is {found[name]}, wanted {wanted[name]}"
+            for name in sorted(wanted.keys() & found.keys())
+            if found[name] != wanted[name]
+        ),
     ]
     if wrong:
         more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
@@ -189,9 +191,9 @@ def _cut(network: nn.Module, path: str, recipe: Recipe) -> tuple[nn.Sequential, 
     part, _, number = path.partition(".")
     features = cast("nn.Sequential", network.get_submodule("features"))
     if part == "features":
-        return nn.Sequential(*features[: int(number) + 1]), True
-    classifier = [module for module in cast("nn.Sequential", network.get_submodule("classifier"))[: int(number) + 1]]
-    classifier = [module for module in classifier if not isinstance(module, nn.Dropout)]  # it does nothing after training
+        return nn.Sequential(*list(features)[: int(number) + 1]), True
+    classifier = list(cast("nn.Sequential", network.get_submodule("classifier")))[: int(number) + 1]
+    classifier = [module for module in classifier if not isinstance(module, nn.Dropout)]  # idle after training
     if recipe.side // 2**5 == 1:
         classifier[0] = folded(cast("nn.Linear", classifier[0]))
         return nn.Sequential(features, nn.Flatten(), *classifier), False

@@ -6,12 +6,12 @@ import io
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, cast
+from typing import Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageCms
 from PIL.Image import Image as PilImage
-from numpy.typing import NDArray
 
 Base: TypeAlias = Literal["L", "RGB", "CMYK"]
 
@@ -56,7 +56,7 @@ def to_srgb(region: PilImage, colours: Colours) -> PilImage:
     """
     picture, opacity = _split(region, colours)
     if colours.transform is not None:
-        picture = cast(PilImage, colours.transform.apply(_as(picture, colours.base)))
+        picture = colours.transform.apply(_as(picture, colours.base))
     picture = _as(picture, "RGB")
     if opacity is None:
         return picture

@@ -16,7 +16,7 @@ _READ: tuple[tuple[re.Pattern[bytes], Kind], ...] = (
     (re.compile(rb"RIFF....WEBP", re.DOTALL), "WebP"),
     (re.compile(rb"II[*+]\0|MM\0[*+]"), "TIFF"),
     (re.compile(rb"BM"), "BMP"),
-    (re.compile(rb"\0\0\1\0"), "ICO"),
+    (re.compile(rb"\x00\x00\x01\x00"), "ICO"),
     (re.compile(rb"P[1-6f][\s#]"), "PNM"),
     (re.compile(rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51"), "JPEG 2000"),
 )
@@ -37,8 +37,8 @@ _REFUSED: tuple[tuple[re.Pattern[bytes], str], ...] = (
         "is not an image (it begins like a web page or XML): fetch the image itself",
     ),
     (re.compile(rb"version https://git-lfs"), "is a Git LFS pointer, not the image: run git lfs pull"),
-    (re.compile(rb"PK\3\4|\x1f\x8b|Rar!|7z\xbc\xaf"), "is not an image (it begins like an archive): unpack it"),
-    (re.compile(rb"RIFF....AVI |\x1a\x45\xdf\xa3|\0\0\1[\xba\xb3]", re.DOTALL), _VIDEO_REASON),
+    (re.compile(rb"PK\x03\x04|\x1f\x8b|Rar!|7z\xbc\xaf"), "is not an image (it begins like an archive): unpack it"),
+    (re.compile(rb"RIFF....AVI |\x1a\x45\xdf\xa3|\x00\x00\x01[\xba\xb3]", re.DOTALL), _VIDEO_REASON),
     (re.compile(rb"\0{16}"), "is not an image (it begins with zeros, as a failed copy does): copy it again"),
 )
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs")

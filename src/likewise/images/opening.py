@@ -75,9 +75,9 @@ def _open_tiff(data: bytes) -> ImageFile:
 
 
 def _open_heif(data: bytes) -> ImageFile:
-    from pillow_heif import HeifImageFile  # noqa: PLC0415  # a large library that most collections never need
+    from pillow_heif import HeifImageFile  # a large library that most collections never need
 
-    image: ImageFile = HeifImageFile(io.BytesIO(data))
+    image: ImageFile = HeifImageFile(io.BytesIO(data))  # type: ignore[no-untyped-call]
     return image
 
 

@@ -196,15 +196,17 @@ def plain_scores(query: Embeddings, rows: Embeddings, metric: Metric, *, unit: b
     """
     if metric == "l2":
         differences = query - rows
-        return np.float32(0) - np.sqrt(np.vecdot(differences, differences))
-    products = np.vecdot(rows, query)
+        return np.asarray(np.float32(0) - np.sqrt(np.vecdot(differences, differences)), np.float32)
+    products: NDArray[np.float32] = np.vecdot(rows, query)
     if unit:
         return products
     sizes = np.linalg.norm(query) * np.sqrt(np.vecdot(rows, rows))
-    return np.divide(products, sizes, out=np.zeros_like(products), where=sizes > 0)
+    np.divide(products, sizes, out=products, where=sizes > 0)
+    products[sizes == 0] = 0
+    return products
 
 
 def _block_rows(rows: NDArray[np.float32] | NDArray[np.float16]) -> int:
     if rows.dtype == np.float32:
         return _BLOCK_ROWS
-    return max(256, min(_BLOCK_ROWS, _CONVERTED_BYTES // (4 * max(1, rows.shape[1]))))
+    return int(max(256, min(_BLOCK_ROWS, _CONVERTED_BYTES // (4 * max(1, rows.shape[1])))))

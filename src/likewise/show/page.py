@@ -19,11 +19,14 @@ _STYLE = """
 *{box-sizing:border-box}
 body{margin:0 auto;max-width:1500px;padding:1.5rem;background:var(--ground);color:var(--ink);font:15px/1.45 system-ui,sans-serif}
 h1{font-size:1.5rem;margin:0 0 1rem}h2{font-size:1.05rem;font-weight:600;margin:2.5rem 0 .8rem;overflow-wrap:anywhere}
-dl{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1rem;margin:0 0 1rem;color:var(--faint)}dd{margin:0;color:var(--ink);overflow-wrap:anywhere}
+dl{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1rem;margin:0 0 1rem;color:var(--faint)}
+dd{margin:0;color:var(--ink);overflow-wrap:anywhere}
 nav ol{columns:16rem;padding-left:1.6rem;margin:0}a{color:var(--mark)}
 a:focus-visible{outline:3px solid var(--mark);outline-offset:2px;border-radius:4px}
 .hits{display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:1rem;list-style:none;padding:0;margin:0}
-figure{margin:0}.picture{display:flex;align-items:center;justify-content:center;aspect-ratio:1;border:1px solid var(--line);border-radius:8px;overflow:hidden}
+figure{margin:0}
+.picture{display:flex;align-items:center;justify-content:center;aspect-ratio:1;
+border:1px solid var(--line);border-radius:8px;overflow:hidden}
 .picture img{width:100%;height:100%;object-fit:contain}.small img{image-rendering:pixelated}.query .picture{border:3px solid var(--mark)}
 .none{color:var(--faint);font-size:.85rem}figcaption{margin-top:.35rem;font-size:.85rem;overflow-wrap:anywhere}
 figcaption b{font-variant-numeric:tabular-nums}figcaption span{color:var(--faint);display:block}
@@ -54,7 +57,7 @@ def html(answers: Sequence[Answer], *, title: str, notes: Mapping[str, str] | No
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\';img-src data:;style-src \'unsafe-inline\'">'
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none';img-src data:;style-src 'unsafe-inline'\">"
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head>\n"
         f"<body><h1>{escape(title)}</h1>{f'<dl>{facts}</dl>' if facts else ''}{contents}\n<main>{sections}</main></body></html>\n"
     )

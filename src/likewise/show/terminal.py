@@ -35,7 +35,9 @@ def preview(answer: Answer, *, height_lines: int = 8) -> RenderableType:
         What `rich` prints: by the terminal's own pictures (Kitty, Sixel) where it has them, else in coloured half blocks, else, where
         there is no terminal, as text.
     """
-    lines: list[RenderableType] = [_captioned(answer.picture, Text(f"query  {answer.query}", style="bold"), height_lines)]
+    lines: list[RenderableType] = [
+        _captioned(answer.picture, Text(f"query  {answer.query}", style="bold"), height_lines)
+    ]
     for hit, picture in zip(answer.hits, answer.pictures, strict=True):
         caption = Text(f"{hit.rank}  {score_text(hit.score)}  ") + _path(hit)
         lines.append(_captioned(picture, caption, height_lines))

@@ -6,6 +6,7 @@ import calendar
 import posixpath
 import tarfile
 import threading
+import weakref
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -69,6 +70,7 @@ class Tar:
             members = [(member.name, member) for member in self._file if member.isreg()]
         except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
             raise SourceError(f"{path}: cannot be opened as a tar ({error}): fetch it again, or repack it") from error
+        weakref.finalize(self, self._file.close)
         self._entries = _keyed(members)
 
     def items(self) -> Iterator[Item]:

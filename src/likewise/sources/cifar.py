@@ -70,7 +70,9 @@ class Cifar:
     download with only `test`, say) are left out.
     """
 
-    def __init__(self, location: str, read: Read, there: set[str], modified_ns: int, split: Split | None = None) -> None:
+    def __init__(
+        self, location: str, read: Read, there: set[str], modified_ns: int, split: Split | None = None
+    ) -> None:
         self.location = location
         self.name = location if split is None else f"{location}/{split}"
         self._modified_ns = modified_ns
@@ -107,7 +109,9 @@ class Cifar:
         if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.shape != (len(labels), 3 * SIDE * SIDE):
             raise SourceError(f"{self.location}: the data of {split} is no (n, 3072) array of bytes: fetch it again")
         if len(names) != len(labels) or max(labels, default=0) >= len(label_names) or min(labels, default=0) < 0:
-            raise SourceError(f"{self.location}: names, labels and images of {split} do not fit together: fetch it again")
+            raise SourceError(
+                f"{self.location}: names, labels and images of {split} do not fit together: fetch it again"
+            )
         for i, (pixels, name, label) in enumerate(zip(data, names, labels, strict=True)):
             metadata: dict[str, Json] = {"label": label_names[label], "split": split}
             if i < len(coarse) and coarse[i] < len(coarse_names):
@@ -138,7 +142,9 @@ def download(
         DownloadError: If there is no network; the message says how to go on without.
     """
     file_name, digest = _DOWNLOADS[name]
-    return weights.download(_HOME + file_name, (folder or weights.cache_folder() / "data") / file_name, digest, progress)
+    return weights.download(
+        _HOME + file_name, (folder or weights.cache_folder() / "data") / file_name, digest, progress
+    )
 
 
 def open_cifar(path: Path, split: Split | None = None) -> Cifar:

@@ -192,7 +192,7 @@ def _inside_a_file(location: str, parts: list[str]) -> bool:
 
 
 def _expression(pattern: str) -> str:
-    """The regular expression of a pattern, as `glob` understands it: `**` crosses folders, `*` and `?` do not, nothing finds hidden names."""
+    """The regular expression of a pattern, as `glob` reads it: `**` crosses folders, `*` and `?` do not, none finds hidden names."""
     pieces = []
     for part in re.split(r"(\*\*/|\*|\?|\[!?\]?[^]]*\])", pattern):
         if part == "**/":

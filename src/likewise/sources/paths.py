@@ -12,14 +12,14 @@ _RAW = re.compile("[\udc80-\udcff]")
 _FIRST, _OFFSET = 0xDC80, 0x10FC80
 _KEPT = re.compile("[\U0010fc80-\U0010fcff]")
 
-IMAGE_ENDINGS = frozenset(
-    (
-        "apng avif bmp cur dib gif heic heics heif heifs hif ico j2c j2k jfif jp2 jpc jpe jpeg jpf jpg jpx mpo pbm pfm pgm png "
-        "pnm ppm tif tiff webp "
-        # Not read, but pictures to their owner, who should be told why they are not found:
-        "arw cr2 cr3 dng jxl nef orf pef psd raf rw2 srw svg"
-    ).split()
+_READ = (
+    "apng avif bmp dib gif heic heics heif heifs hif ico j2c j2k jfif jp2 jpc jpe jpeg jpf jpg jpx mpo pbm pfm pgm png "
+    "pnm ppm tif tiff webp"
 )
+# Pictures to their owner, who should be told why they are not found.
+_NOT_READ = "arw cr2 cr3 dng jxl nef orf pef psd raf rw2 srw svg"
+
+IMAGE_ENDINGS = frozenset(f"{_READ} {_NOT_READ}".split())
 _BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"II*\0", b"MM\0*", b"BM", b"\0\0\0\x0cjP")
 
 

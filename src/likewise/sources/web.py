@@ -41,7 +41,7 @@ def fetch(url: str, *, max_bytes: int = 64 << 20, timeout_s: float = 20.0) -> by
 class _WebOnly(urllib.request.HTTPRedirectHandler):
     """Follows redirects to other web addresses, and to nothing else."""
 
-    def redirect_request(self, req, fp, code, msg, headers, newurl):  # type: ignore[no-untyped-def]  # noqa: ANN, D102, PLR0913, PLR0917
+    def redirect_request(self, req, fp, code, msg, headers, newurl):  # type: ignore[no-untyped-def]
         if urlsplit(newurl).scheme not in ("http", "https"):
             raise urllib.error.URLError(f"it leads to {newurl}")
         return super().redirect_request(req, fp, code, msg, headers, newurl)

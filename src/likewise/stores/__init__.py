@@ -39,7 +39,7 @@ class Writer(Protocol):
         """Add images; a key that is there already is replaced, and the new row takes its place in searches.
 
         Raises:
-            BadArgument: If the embeddings are not finite, of the wrong shape or, for a unit card, not of unit norm, or if a key comes twice.
+            BadArgument: If the embeddings are not finite, of another shape or, for a unit card, not of unit norm; if a key comes twice.
             StoreFull: If the disk is full; the store is as it was before the call.
         """
         ...

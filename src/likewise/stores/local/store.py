@@ -286,7 +286,7 @@ class LocalStore:
         with self._guard:
             index = view.indexes.get(chosen)
             if index is None:
-                index = Exact(view.rows, chosen, None if view.live.all() else view.live)
+                index = Exact(view.rows, chosen, None if view.live.all() else view.live, unit=self.card.unit)
                 view.indexes[chosen] = index
         return index.search(queries, k)
 

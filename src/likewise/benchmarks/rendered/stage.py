@@ -9,9 +9,9 @@ import numpy as np
 from PIL import Image as Pictures
 from PIL import ImageFilter
 
-from likewise.benchmarks.rendered_camera import Camera
-from likewise.benchmarks.rendered_light import Light, Shadows
-from likewise.benchmarks.rendered_paint import (
+from likewise.benchmarks.rendered.camera import Camera
+from likewise.benchmarks.rendered.light import Light, Shadows
+from likewise.benchmarks.rendered.paint import (
     Colour,
     Dice,
     Floats,

@@ -8,9 +8,9 @@ import numpy as np
 from PIL import Image as Pictures
 from PIL import ImageFilter
 
-from likewise.benchmarks.rendered_camera import Camera, rasterise
-from likewise.benchmarks.rendered_paint import Dice, Floats, Ints, Paint, linear, mix_of
-from likewise.benchmarks.rendered_shapes import Array, Mesh
+from likewise.benchmarks.rendered.camera import Camera, rasterise
+from likewise.benchmarks.rendered.paint import Dice, Floats, Ints, Paint, linear, mix_of
+from likewise.benchmarks.rendered.shapes import Array, Mesh
 
 SHADOW_SIDE = 160
 CONTACT_SIDE = 64

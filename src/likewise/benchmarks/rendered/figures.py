@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from likewise.benchmarks.rendered_paint import Dice, Paint
-from likewise.benchmarks.rendered_shapes import (
+from likewise.benchmarks.rendered.paint import Dice, Paint
+from likewise.benchmarks.rendered.shapes import (
     Mesh,
     ball,
     box,

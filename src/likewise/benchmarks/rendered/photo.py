@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from likewise.benchmarks.rendered_camera import Camera, frame, look
-from likewise.benchmarks.rendered_kinds import Kind
-from likewise.benchmarks.rendered_light import Light, Shown, cast_shadows, daylight, see, shine
-from likewise.benchmarks.rendered_paint import Dice, Floats
-from likewise.benchmarks.rendered_shapes import Mesh, ball, box, cylinder, join
-from likewise.benchmarks.rendered_stage import Stage, Theme, backdrop, choose, defocus, develop
+from likewise.benchmarks.rendered.camera import Camera, frame, look
+from likewise.benchmarks.rendered.kinds import Kind
+from likewise.benchmarks.rendered.light import Light, Shown, cast_shadows, daylight, see, shine
+from likewise.benchmarks.rendered.paint import Dice, Floats
+from likewise.benchmarks.rendered.shapes import Mesh, ball, box, cylinder, join
+from likewise.benchmarks.rendered.stage import Stage, Theme, backdrop, choose, defocus, develop
 
 _FINER = 2  # the object is drawn with 2 × 2 samples per pixel
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from likewise.benchmarks.rendered_paint import Dice, Paint, shade
-from likewise.benchmarks.rendered_shapes import Mesh, ball, box, cylinder, join, lathe, ring, slab, tube
+from likewise.benchmarks.rendered.paint import Dice, Paint, shade
+from likewise.benchmarks.rendered.shapes import Mesh, ball, box, cylinder, join, lathe, ring, slab, tube
 
 _RUBBER = Paint((0.09, 0.09, 0.1), gloss=0.15)
 _GLASS = Paint((0.2, 0.26, 0.32), gloss=0.95)

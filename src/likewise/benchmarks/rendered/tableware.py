@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from likewise.benchmarks.rendered_paint import Dice, Paint, shade
-from likewise.benchmarks.rendered_shapes import Mesh, Place, cylinder, join, lathe, ring, tube
+from likewise.benchmarks.rendered.paint import Dice, Paint, shade
+from likewise.benchmarks.rendered.shapes import Mesh, Place, cylinder, join, lathe, ring, tube
 
 
 def _handle(paint: Paint, radius: float, low: float, high: float, reach: float, thickness: float) -> Mesh:

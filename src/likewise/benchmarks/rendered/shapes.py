@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.benchmarks.rendered_paint import Ints, Paint
+from likewise.benchmarks.rendered.paint import Ints, Paint
 
 Array: TypeAlias = NDArray[np.float64]
 Place: TypeAlias = tuple[float, float, float]

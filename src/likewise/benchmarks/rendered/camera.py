@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.benchmarks.rendered_paint import Floats, Ints
-from likewise.benchmarks.rendered_shapes import Array
+from likewise.benchmarks.rendered.paint import Floats, Ints
+from likewise.benchmarks.rendered.shapes import Array
 
 NEAR = 0.05
 _DEPTH_STEPS = 2.0**31

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from likewise.benchmarks.rendered_paint import Dice, Paint, shade
-from likewise.benchmarks.rendered_plants import frond_of
-from likewise.benchmarks.rendered_shapes import Mesh, join, lathe, tube
+from likewise.benchmarks.rendered.paint import Dice, Paint, shade
+from likewise.benchmarks.rendered.plants import frond_of
+from likewise.benchmarks.rendered.shapes import Mesh, join, lathe, tube
 
 
 def _stalk(dice: Dice, z: float, leafy: bool) -> list[Mesh]:

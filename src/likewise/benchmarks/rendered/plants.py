@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from likewise.benchmarks.rendered_paint import Dice, Paint, shade
-from likewise.benchmarks.rendered_shapes import Array, Mesh, ball, cylinder, join, lathe, lump, sheet, tube
+from likewise.benchmarks.rendered.paint import Dice, Paint, shade
+from likewise.benchmarks.rendered.shapes import Array, Mesh, ball, cylinder, join, lathe, lump, sheet, tube
 
 
 def _pot(dice: Dice, radius: float) -> Mesh:

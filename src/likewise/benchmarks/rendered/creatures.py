@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from likewise.benchmarks.rendered_paint import Dice, Paint, shade
-from likewise.benchmarks.rendered_shapes import (
+from likewise.benchmarks.rendered.paint import Dice, Paint, shade
+from likewise.benchmarks.rendered.shapes import (
     Array,
     Mesh,
     Place,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from likewise.benchmarks.rendered_paint import Dice, Paint
-from likewise.benchmarks.rendered_shapes import Array, Mesh, ball, box, cylinder, join, lathe, sheet, slab, tube
+from likewise.benchmarks.rendered.paint import Dice, Paint
+from likewise.benchmarks.rendered.shapes import Array, Mesh, ball, box, cylinder, join, lathe, sheet, slab, tube
 
 _DARK = Paint((0.09, 0.09, 0.1), gloss=0.15)
 _GLASS = Paint((0.2, 0.26, 0.32), gloss=0.95)

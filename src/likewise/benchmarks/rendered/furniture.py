@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from likewise.benchmarks.rendered_paint import Dice, Paint, shade
-from likewise.benchmarks.rendered_shapes import Mesh, ball, box, cylinder, join, lathe, sheet, tube
+from likewise.benchmarks.rendered.paint import Dice, Paint, shade
+from likewise.benchmarks.rendered.shapes import Mesh, ball, box, cylinder, join, lathe, sheet, tube
 
 
 def _stuff(dice: Dice) -> Paint:

@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pictures
 
-from likewise.benchmarks import rendered_kinds as kinds_of
-from likewise.benchmarks.rendered_paint import Dice
-from likewise.benchmarks.rendered_photo import Photo, compose, expose, model, outline
-from likewise.benchmarks.rendered_shapes import Mesh
+from likewise.benchmarks.rendered import kinds as kinds_of
+from likewise.benchmarks.rendered.paint import Dice
+from likewise.benchmarks.rendered.photo import Photo, compose, expose, model, outline
+from likewise.benchmarks.rendered.shapes import Mesh
 from likewise.errors import BadArgument
 from likewise.types import Image
 

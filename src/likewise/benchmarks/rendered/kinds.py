@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from likewise.benchmarks import rendered_buildings as buildings
-from likewise.benchmarks import rendered_craft as craft
-from likewise.benchmarks import rendered_creatures as creatures
-from likewise.benchmarks import rendered_figures as figures
-from likewise.benchmarks import rendered_fruit as fruit
-from likewise.benchmarks import rendered_furniture as furniture
-from likewise.benchmarks import rendered_plants as plants
-from likewise.benchmarks import rendered_tableware as tableware
-from likewise.benchmarks import rendered_vehicles as vehicles
-from likewise.benchmarks.rendered_paint import Dice
-from likewise.benchmarks.rendered_shapes import Mesh
-from likewise.benchmarks.rendered_stage import Theme
+from likewise.benchmarks.rendered import (
+    buildings,
+    craft,
+    creatures,
+    figures,
+    fruit,
+    furniture,
+    plants,
+    tableware,
+    vehicles,
+)
+from likewise.benchmarks.rendered.paint import Dice
+from likewise.benchmarks.rendered.shapes import Mesh
+from likewise.benchmarks.rendered.stage import Theme
 
 
 @dataclass(frozen=True, slots=True)

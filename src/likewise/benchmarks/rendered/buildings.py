@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from likewise.benchmarks.rendered_paint import Dice, Paint, shade
-from likewise.benchmarks.rendered_shapes import Mesh, box, cylinder, join, lathe, slab, tube
+from likewise.benchmarks.rendered.paint import Dice, Paint, shade
+from likewise.benchmarks.rendered.shapes import Mesh, box, cylinder, join, lathe, slab, tube
 
 _DARK = Paint((0.16, 0.19, 0.24), gloss=0.6)
 
