@@ -25,12 +25,12 @@ INTERRUPTED = 130
 )
 @click.pass_context
 def likewise(context: click.Context, collection: str | None) -> None:
-    r"""Find the pictures that look like yours.
+    """Find the pictures that look like yours.
 
     \b
       likewise index ~/Pictures            embed a folder, an archive, a list …
       likewise search holiday.jpg -k 7     the seven most similar pictures
-    """
+    """  # noqa: D301 - click wants the sign itself
     context.obj = collection
 
 

@@ -201,7 +201,8 @@ def _write_pictures(collection: Collection, answers: Sequence[Hits], out: Path) 
 def _print_figures(figures: dict[str, float], count: int) -> None:
     from rich.table import Table
 
-    table = Table(title=f"how good the {K} neighbours are, over {count} queries")
+    click.echo(f"how good the {K} neighbours are, over {count} queries:")
+    table = Table()
     table.add_column("model")
     table.add_column(f"P@{K}", justify="right")
     for name, value in figures.items():

@@ -108,11 +108,14 @@ class Exact:
                 rough[:, ~live] = -np.inf
             if start == 0 and rough.shape[1] > k:
                 floors = np.partition(rough, rough.shape[1] - k, axis=1)[:, rough.shape[1] - k] - errors
-            possible = ~(rough < (floors - errors)[:, None])  # what is not a number is possible, too
-            which, places = np.nonzero(possible if live is None else possible & live)
-            ends = np.searchsorted(which, np.arange(len(queries) + 1))
-            for i in np.unique(which).tolist():
-                at = places[ends[i] : ends[i + 1]]
+            hopeless = rough < (floors - errors)[:, None]
+            if live is not None:
+                hopeless |= ~live
+            # What is not a number is not hopeless. One flat list of places: four times as quick as a list of pairs.
+            places = np.flatnonzero(~hopeless)
+            ends = np.searchsorted(places, np.arange(len(queries) + 1) * len(block))
+            for i in np.flatnonzero(np.diff(ends)).tolist():
+                at = places[ends[i] : ends[i + 1]] - i * len(block)
                 shortlists[i].add(at + start, rough[i, at], errors[i])
             if len(queries) > 1 and sum(len(shortlist.rows) for shortlist in shortlists) > _CANDIDATES_AT_ONCE:
                 half = len(queries) // 2
