@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import random
 import statistics
 import sys
 import tempfile
@@ -30,7 +31,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--dim", type=int, default=4096)
     parser.add_argument("--queries", type=int, default=500, help="in a batch")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=9)
     return parser.parse_args()
 
 
@@ -86,10 +87,12 @@ def peak_anonymous_mb(work: Callable[[], object]) -> float:
 
 
 def timed(contenders: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Median seconds of each, taken in turn, after one round that does not count."""
+    """Median seconds of each, in an order drawn anew for each round, after one round that does not count."""
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    draw = random.Random(0)
     for turn in range(rounds + 1):
-        for name, work in contenders.items():
+        for name, work in draw.sample(sorted(contenders.items()), len(contenders)):
+            time.sleep(0.5)  # threads of the one before spin for a while before they sleep, and would take a processor
             start = time.perf_counter()
             work()
             if turn:
@@ -114,8 +117,12 @@ def main() -> None:
 def compare(rows: np.ndarray, queries: np.ndarray) -> None:
     """Everything that is printed."""
     gigabytes = rows.nbytes / 1e9
-    print(f"{len(rows):,} × {rows.shape[1]} float32 ({gigabytes:.2f} GB), intrinsic dimension {INTRINSIC}, {CLUSTERS} clusters,")
-    print(f"{(rows[:1000] == 0).mean():.0%} zeros; k = {K}, {GIVEN.threads} threads, medians of {GIVEN.rounds} rounds\n")
+    print(
+        f"{len(rows):,} × {rows.shape[1]} float32 ({gigabytes:.2f} GB), intrinsic dimension {INTRINSIC}, {CLUSTERS} clusters,"
+    )
+    print(
+        f"{(rows[:1000] == 0).mean():.0%} zeros; k = {K}, {GIVEN.threads} threads, medians of {GIVEN.rounds} rounds\n"
+    )
     index = Exact(rows, "l2")
     scores, found = index.search(queries, K)
     for i in range(5):
@@ -159,7 +166,7 @@ def add_faiss(
     single: dict[str, Callable[[], object]],
     batch: dict[str, Callable[[], object]],
 ) -> None:
-    """faiss as a contender, where it is installed."""
+    """Faiss as a contender, where it is installed."""
     try:
         import faiss
     except ImportError:
