@@ -80,8 +80,7 @@ class Classical:
         return np.maximum(rises, 0, out=rises)
 
     def _layout(self, colours: Channels) -> Embeddings:
-        rows = np.einsum("ui,nijc->nujc", self._cosines, colours, optimize=True)
-        low = np.einsum("vj,nujc->nuvc", self._cosines, rows, optimize=True)
+        low = _both_ways(self._cosines, colours)
         low[:, 0, 0, 0] -= _GREY * SIDE
         low *= (1 + np.arange(LAYOUT)[:, None] + np.arange(LAYOUT)).astype(np.float32)[None, :, :, None]
         low[..., 1:] *= CHROMA[1]
@@ -100,14 +99,24 @@ def _histograms(fields: Channels, grid: int) -> Embeddings:
     step = side // grid
     places = (np.arange(side) + 0.5) / step - 0.5
     tents = np.maximum(0, 1 - np.abs(places[None] - np.arange(grid)[:, None])).astype(np.float32)
-    cells = np.einsum("ai,nijc->najc", tents, fields, optimize=True)
-    cells = np.einsum("bj,najc->nabc", tents, cells, optimize=True)
+    cells = _both_ways(tents, fields)
     energy = np.pad(np.sqrt(np.square(cells).sum(axis=-1)), ((0, 0), (1, 1), (1, 1)), "edge")
     nine = [energy[:, i : i + grid, j : j + grid] for i in range(3) for j in range(3)]
     around = np.stack(nine).mean(axis=0)
     rows = np.sqrt(cells / (around[..., None] + np.float32(_FLAT * step**2))).reshape(n, grid * grid * channels)
     rows -= rows.mean(axis=1, keepdims=True)  # all are positive: what they share would drown what differs
     return np.asarray(rows, np.float32)
+
+
+def _both_ways(basis: NDArray[np.float32], fields: Channels) -> Channels:
+    """Sum rows and columns with the weights of a (m, side) basis: (n, side, side, channels) to (n, m, m, channels).
+
+    One product for each image, never one for all: its shape decides how BLAS rounds, and an embedding must not depend on
+    how many others were made with it.
+    """
+    n, side, _, channels = fields.shape
+    rows = np.matmul(basis, fields.reshape(n, side, side * channels)).reshape(n, len(basis), side, channels)
+    return np.asarray(np.matmul(basis, rows), np.float32)
 
 
 def _moments(colours: Channels, grid: int) -> Embeddings:
