@@ -162,6 +162,7 @@ def _fetch(url: str, part: Path, progress: Progress | None) -> None:
                 file.flush()
                 os.fsync(file.fileno())
     except urllib.error.HTTPError as error:
+        error.close()
         if error.code == 416:  # the part is already whole, or longer than what the server has now
             return
         raise _unreachable(url, part, error) from error

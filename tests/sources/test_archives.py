@@ -100,16 +100,11 @@ def test_a_damaged_entry_costs_itself_only(tmp_path: Path) -> None:
     assert source.read(Item("b.png")) == PICTURE
 
 
-def test_a_truncated_tar_member_is_refused(tmp_path: Path) -> None:
+def test_a_truncated_tar_is_refused(tmp_path: Path) -> None:
     path = tarred(tmp_path / "p.tar", "a.png", "b.png")
     path.write_bytes(path.read_bytes()[: 512 + 512 + 512 + 20])
-    try:
-        source = open_source(str(path))
-    except SourceError:
-        return
-    assert source.read(Item("a.png")) == PICTURE
-    with pytest.raises(SourceError, match="archive"):
-        source.read(Item("b.png"))
+    with pytest.raises(SourceError, match="unexpected end of data.*fetch it again"):
+        open_source(str(path))
 
 
 def test_an_encrypted_entry_says_so(tmp_path: Path) -> None:

@@ -67,10 +67,10 @@ class Tar:
         self._guard = threading.Lock()
         try:
             self._file = tarfile.open(path)  # noqa: SIM115 - stays open as long as the source
+            weakref.finalize(self, self._file.close)
             members = [(member.name, member) for member in self._file if member.isreg()]
         except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
             raise SourceError(f"{path}: cannot be opened as a tar ({error}): fetch it again, or repack it") from error
-        weakref.finalize(self, self._file.close)
         self._entries = _keyed(members)
 
     def items(self) -> Iterator[Item]:

@@ -33,6 +33,8 @@ def fetch(url: str, *, max_bytes: int = 64 << 20, timeout_s: float = 20.0) -> by
                 if len(data) > max_bytes:
                     raise SourceError(f"{url}: is over {max_bytes / 1e6:,.0f} MB: save it smaller and pass its path")
     except (OSError, ValueError) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()
         why = getattr(error, "reason", None) or error
         raise SourceError(f"{url}: cannot be fetched ({why}): save the image and pass its path") from error
     return bytes(data)
@@ -43,5 +45,6 @@ class _WebOnly(urllib.request.HTTPRedirectHandler):
 
     def redirect_request(self, req, fp, code, msg, headers, newurl):  # type: ignore[no-untyped-def]
         if urlsplit(newurl).scheme not in ("http", "https"):
+            fp.close()
             raise urllib.error.URLError(f"it leads to {newurl}")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
