@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -30,3 +34,51 @@ def _declare(torch: ModuleType, schema: str) -> None:
         library = torch.library.Library("torchvision", "FRAGMENT")
         library.define(schema)
         _kept_alive.append(library)
+
+
+@pytest.fixture(scope="session")
+def vgg19_network(torchvision: ModuleType) -> Iterator[object]:
+    """A VGG-19 of torchvision with seeded random weights whose activations neither vanish nor explode, in eval mode."""
+    import torch
+
+    torch.manual_seed(19)
+    with torch.device("meta"):
+        network = torchvision.models.vgg19(weights=None)
+    network = network.to_empty(device="cpu").eval()
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, torch.nn.Conv2d | torch.nn.Linear):
+                fan_in = module.weight[0].numel()
+                module.weight.normal_(0, (2 / fan_in) ** 0.5)
+                module.bias.uniform_(-0.05, 0.05)
+    yield network
+
+
+@pytest.fixture(scope="session")
+def vgg19_weights(vgg19_network: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The same network as a file, as torchvision publishes them."""
+    import torch
+
+    path = tmp_path_factory.mktemp("weights") / "vgg19-random.pth"
+    torch.save(vgg19_network.state_dict(), path)  # type: ignore[attr-defined]
+    yield path
+    path.unlink()  # 575 MB
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test looks into, or writes to, the user's own cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture
+def run_python() -> Callable[[str], str]:
+    """Run a program in a Python of its own and give back what it prints."""
+
+    def run(program: str) -> str:
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    return run

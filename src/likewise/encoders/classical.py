@@ -127,7 +127,7 @@ def _moments(colours: Channels, grid: int) -> Embeddings:
     means[..., 0] -= _GREY
     means[..., 1:] *= CHROMA[0]
     spreads[..., 1:] *= CHROMA[0]
-    return np.asarray(np.concatenate([means, spreads], axis=-1).reshape(n, -1), np.float32)
+    return np.asarray(np.concatenate([means, spreads], axis=-1).reshape(n, 6 * grid * grid), np.float32)
 
 
 def _cosines(side: int) -> Channels:

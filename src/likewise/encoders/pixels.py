@@ -27,4 +27,4 @@ class RawPixels:
 
     def encode(self, pixels: Pixels) -> Embeddings:
         """See `Encoder.encode`."""
-        return pixels.reshape(len(pixels), -1).astype(np.float32) / np.float32(255)
+        return pixels.reshape(len(pixels), 3 * SIDE * SIDE).astype(np.float32) / np.float32(255)
