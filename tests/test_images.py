@@ -45,7 +45,15 @@ def encoded(picture: Picture.Image, kind: str, **options: object) -> bytes:
     return buffer.getvalue()
 
 
-LOSSLESS = {"PNG": {}, "WEBP": {"lossless": True}, "TIFF": {}, "BMP": {}, "PPM": {}, "JPEG2000": {}, "ICO": {"sizes": [(96, 64)]}}
+LOSSLESS = {
+    "PNG": {},
+    "WEBP": {"lossless": True},
+    "TIFF": {},
+    "BMP": {},
+    "PPM": {},
+    "JPEG2000": {},
+    "ICO": {"sizes": [(96, 64)]},
+}
 LOSSY = {"JPEG": {"quality": 95}, "AVIF": {"quality": 95}, "HEIF": {}, "GIF": {}}
 
 
@@ -274,7 +282,9 @@ def png_header(width: int, height: int) -> bytes:
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
+    )
 
 
 def test_a_bomb_is_refused_before_it_has_memory() -> None:

@@ -65,9 +65,7 @@ def server() -> Iterator[str]:
 
 @pytest.mark.parametrize("path", ["/good", "/redirect", "/no-length"])
 @pytest.mark.parametrize("digest", [SHA256, SHA256[:15], f"md5:{hashlib.md5(BODY).hexdigest()}"])
-def test_a_file_is_fetched_checked_and_not_fetched_again(
-    server: str, tmp_path: Path, path: str, digest: str
-) -> None:
+def test_a_file_is_fetched_checked_and_not_fetched_again(server: str, tmp_path: Path, path: str, digest: str) -> None:
     told: list[tuple[int, int]] = []
     target = tmp_path / "deep" / "file"
     assert weights.download(server + path, target, digest, lambda *pair: told.append(pair)) == target

@@ -14,17 +14,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from likewise.errors import LikewiseError
-from likewise.types import Card, Hit, Skipped
 
 if TYPE_CHECKING:
-    from likewise.collection import Collection, Hits, index
+    from likewise.collection import Collection, Hits, index, open  # noqa: A004
     from likewise.encoders import load
+    from likewise.types import Card, Hit, Skipped
 
 __version__ = "0.1.0"
 
 __all__ = ["Card", "Collection", "Hit", "Hits", "LikewiseError", "Skipped", "index", "load", "open"]
 
 _LATER = {
+    "Card": "likewise.types",
+    "Hit": "likewise.types",
+    "Skipped": "likewise.types",
     "Collection": "likewise.collection",
     "Hits": "likewise.collection",
     "index": "likewise.collection",

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from fakes import colours
 
+from fakes import colours
 from likewise import cli
 from likewise.benchmarks import rendered
 from likewise.cli import demo
@@ -73,9 +73,7 @@ def test_the_demo_takes_the_users_own_pictures(run: Run, tmp_path: Path) -> None
     assert "9 pictures in" in run("--images", folder, "--query", folder)
 
 
-def test_the_posts_demo_runs_whole_on_local_files(
-    run: Run, tmp_path: Path, cifar: Path, vgg19_weights: Path
-) -> None:
+def test_the_posts_demo_runs_whole_on_local_files(run: Run, tmp_path: Path, cifar: Path, vgg19_weights: Path) -> None:
     told = run("--cifar100", "--cifar", cifar, "--weights", vgg19_weights)
     assert "12 new" in told
     assert "model vgg19/fc1" in told
@@ -84,7 +82,11 @@ def test_the_posts_demo_runs_whole_on_local_files(
 
 
 def test_the_example_does_the_same(
-    tmp_path: Path, cifar: Path, vgg19_weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    cifar: Path,
+    vgg19_weights: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     queries = tmp_path / "queries"
     queries.mkdir()

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import colours, png
 
+from fakes import colours, png
 from likewise.errors import SourceError
 from likewise.sources import Source, locate, open_source
 from likewise.types import Item

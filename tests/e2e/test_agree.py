@@ -7,9 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from fakes import colours
-
 import likewise
+from fakes import colours
 
 
 def run(*words: str, data: bytes | None = None) -> subprocess.CompletedProcess[bytes]:

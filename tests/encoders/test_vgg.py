@@ -41,7 +41,9 @@ def near(ours: np.ndarray, theirs: np.ndarray, tolerance: float = 1e-4) -> None:
 
 @pytest.mark.parametrize(("recipe", "side"), [("cifar", 32), ("imagenet", 224)])
 @pytest.mark.parametrize("layer", ["fc1", "fc2", "logits"])
-def test_vectors_are_those_of_torchvision(vgg19_network, vgg19_weights: Path, recipe: str, side: int, layer: str) -> None:
+def test_vectors_are_those_of_torchvision(
+    vgg19_network, vgg19_weights: Path, recipe: str, side: int, layer: str
+) -> None:
     encoder = encoders.load(f"vgg19/{layer}", recipe=recipe, weights=vgg19_weights, device="cpu")
     pixels = pictures(3, side)
     near(encoder.encode(pixels), by_hand(vgg19_network, pixels, recipe, torch_vgg.module_path(layer)))

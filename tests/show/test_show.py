@@ -43,7 +43,9 @@ def centres(sheet: Picture.Image, count: int, side: int, across: int) -> list[tu
     down = -(-count // across)
     width, height = (sheet.width - 12) / across, (sheet.height - 12) / down
     above = side // 9 + 6
-    places = [(12 + (i % across) * width + side / 2, 12 + (i // across) * height + above + side / 2) for i in range(count)]
+    places = [
+        (12 + (i % across) * width + side / 2, 12 + (i // across) * height + above + side / 2) for i in range(count)
+    ]
     return [sheet.getpixel((int(x), int(y))) for x, y in places]  # type: ignore[misc]
 
 
@@ -134,7 +136,9 @@ def read(text: str) -> Reader:
 def test_a_page_shows_everything_and_loads_nothing(tmp_path: Path) -> None:
     original = tmp_path / "a b#c%é.jpg"
     original.write_bytes(b"x")
-    one = Answer("q.jpg", flat(COLOURS[0]), [hit(1, path=str(original)), hit(2, path="/gone/x.jpg")], [flat(COLOURS[1]), None])
+    one = Answer(
+        "q.jpg", flat(COLOURS[0]), [hit(1, path=str(original)), hit(2, path="/gone/x.jpg")], [flat(COLOURS[1]), None]
+    )
     text = page.html([one], title="Like q", notes={"model": "classical <b>"})
     reader = read(text)
     assert len(reader.sources) == 2

@@ -8,8 +8,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from fakes import png
 
+from fakes import png
 from likewise.errors import SourceError
 from likewise.sources import archives, open_source
 from likewise.types import Item

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from fakes import png
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fakes import png
 from likewise.errors import SourceError
 from likewise.sources import is_many, locate, open_source, paths
 from likewise.types import Item
