@@ -37,7 +37,7 @@ def _declare(torch: ModuleType, schema: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def vgg19_network(torchvision: ModuleType) -> Iterator[object]:
+def vgg19_network(torchvision: ModuleType) -> object:
     """A VGG-19 of torchvision with seeded random weights whose activations neither vanish nor explode, in eval mode."""
     import torch
 
@@ -51,7 +51,7 @@ def vgg19_network(torchvision: ModuleType) -> Iterator[object]:
                 fan_in = module.weight[0].numel()
                 module.weight.normal_(0, (2 / fan_in) ** 0.5)
                 module.bias.uniform_(-0.05, 0.05)
-    yield network
+    return network
 
 
 @pytest.fixture(scope="session")
