@@ -23,7 +23,7 @@ dl{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1rem;margin:0 0
 dd{margin:0;color:var(--ink);overflow-wrap:anywhere}
 nav ol{columns:16rem;padding-left:1.6rem;margin:0}a{color:var(--mark)}
 a:focus-visible{outline:3px solid var(--mark);outline-offset:2px;border-radius:4px}
-.hits{display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:1rem;list-style:none;padding:0;margin:0}
+.hits{display:grid;grid-template-columns:repeat(auto-fill,minmax(130px,1fr));gap:1rem;list-style:none;padding:0;margin:0}
 figure{margin:0}
 .picture{display:flex;align-items:center;justify-content:center;aspect-ratio:1;
 border:1px solid var(--line);border-radius:8px;overflow:hidden}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from rich.console import Group, RenderableType
 from rich.style import Style
 from rich.table import Table
@@ -35,6 +37,7 @@ def preview(answer: Answer, *, height_lines: int = 8) -> RenderableType:
         What `rich` prints: by the terminal's own pictures (Kitty, Sixel) where it has them, else in coloured half blocks, else, where
         there is no terminal, as text.
     """
+    _hush()
     lines: list[RenderableType] = [
         _captioned(answer.picture, Text(f"query  {answer.query}", style="bold"), height_lines)
     ]
@@ -42,6 +45,13 @@ def preview(answer: Answer, *, height_lines: int = 8) -> RenderableType:
         caption = Text(f"{hit.rank}  {score_text(hit.score)}  ") + _path(hit)
         lines.append(_captioned(picture, caption, height_lines))
     return Group(*lines)
+
+
+def _hush() -> None:
+    """textual-image reports a terminal that does not answer its questions with a traceback; it then falls back all the same."""
+    logger = logging.getLogger("textual_image")
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
 
 
 def _captioned(picture: Image | None, caption: Text, height_lines: int) -> RenderableType:
