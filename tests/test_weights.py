@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
+from urllib.parse import unquote
 
 import pytest
 
 from likewise import weights
-from likewise.errors import DownloadError, SourceError, WeightsError
+from likewise.errors import BadArgument, DownloadError, SourceError, WeightsError
 from likewise.sources import web
+from loopback import Asked, serve_ranges, serving
 
 BODY = bytes(range(256)) * 20_000  # five million bytes, so several chunks
 SHA256 = f"sha256:{hashlib.sha256(BODY).hexdigest()}"
 
 
 class Handler(BaseHTTPRequestHandler):
-    requests: list[tuple[str, str | None]] = []
+    requests: ClassVar[list[tuple[str, str | None]]] = []
 
     def do_GET(self) -> None:
         wanted = self.headers.get("Range")
@@ -45,8 +48,7 @@ class Handler(BaseHTTPRequestHandler):
                 self.send_header("Content-Length", str(len(BODY) - start))
             self.end_headers()
             stop = len(BODY) // 2 if self.path == "/stops" else len(BODY)
-            with contextlib.suppress(OSError):  # the other side may have heard enough
-                self.wfile.write(BODY[start:stop])
+            self.wfile.write(BODY[start:stop])
 
     def log_message(self, *_: object) -> None:
         pass
@@ -56,7 +58,7 @@ class Handler(BaseHTTPRequestHandler):
 def server() -> Iterator[str]:
     Handler.requests = []
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        thread = threading.Thread(target=running.serve_forever)
+        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield f"http://127.0.0.1:{running.server_port}"
         running.shutdown()
@@ -185,5 +187,154 @@ def test_a_query_that_cannot_be_had_says_why(server: str, path: str, told: str) 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://example.org/x.png", "http://127.0.0.1:9/x.png"])
 def test_only_the_web_is_asked(url: str) -> None:
+    with pytest.raises(SourceError, match="save the image and pass its path"):
+        web.fetch(url)
+
+
+def refusing(*_: object, **__: object) -> object:
+    raise PermissionError(13, "Permission denied")
+
+
+@pytest.mark.parametrize(
+    "digest", ["", "sha256:", "sha256:1234567", "sha256:" + "0" * 65, "md5:1234", "sha1:" + "0" * 40, "sha256:GGGGGGGG"]
+)
+def test_a_digest_that_would_not_tell_one_file_from_another_is_refused(tmp_path: Path, digest: str) -> None:
+    with pytest.raises(BadArgument, match="is no digest"):
+        weights.download("http://127.0.0.1:9/x", tmp_path / "file", digest)
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://example.org/x", "weights.pth"])
+def test_weights_come_from_the_web_only(tmp_path: Path, url: str) -> None:
+    with pytest.raises(BadArgument, match="http"):
+        weights.download(url, tmp_path / "file", SHA256)
+
+
+def test_a_part_of_another_file_is_given_up_and_all_is_fetched(tmp_path: Path) -> None:
+    (tmp_path / "file.part").write_bytes(b"of an older release")
+    with serving(serve_ranges(BODY)) as (url, seen):
+        weights.download(f"{url}/x", tmp_path / "file", SHA256)
+    assert seen == [("/x", "bytes=19-"), ("/x", "")]
+    assert (tmp_path / "file").read_bytes() == BODY
+
+
+def test_a_server_that_goes_on_elsewhere_is_not_believed(tmp_path: Path) -> None:
+    def answer(asked: Asked) -> None:
+        if "Range" in asked.headers:
+            asked.reply(206, BODY[5:], {"Content-Range": f"bytes 5-{len(BODY) - 1}/{len(BODY)}"})
+        else:
+            asked.reply(200, BODY)
+
+    (tmp_path / "file.part").write_bytes(BODY[:100])
+    with serving(answer) as (url, _):
+        weights.download(f"{url}/x", tmp_path / "file", SHA256)
+    assert (tmp_path / "file").read_bytes() == BODY
+
+
+def test_an_answer_that_is_no_http_is_told_in_one_line(tmp_path: Path) -> None:
+    def answer(asked: Asked) -> None:
+        asked.wfile.write(b"SSH-2.0-OpenSSH\r\n")
+
+    with serving(answer) as (url, _):
+        with pytest.raises(DownloadError, match="cannot fetch"):
+            weights.download(f"{url}/x", tmp_path / "file", SHA256)
+        with pytest.raises(SourceError, match="cannot be fetched"):
+            web.fetch(f"{url}/x")
+
+
+def test_an_answer_that_breaks_off_between_chunks_is_told_and_gone_on_with(tmp_path: Path) -> None:
+    def answer(asked: Asked) -> None:
+        asked.protocol_version = "HTTP/1.1"
+        asked.send_response(200)
+        asked.send_header("Transfer-Encoding", "chunked")
+        asked.end_headers()
+        asked.wfile.write(b"4\r\n" + BODY[:4] + b"\r\nzz\r\n")
+        asked.close_connection = True
+
+    with serving(answer) as (url, _), pytest.raises(DownloadError, match="cannot fetch"):
+        weights.download(f"{url}/x", tmp_path / "file", SHA256)
+    assert (tmp_path / "file.part").read_bytes() == BODY[:4]
+
+
+def test_two_at_once_fetch_it_once(tmp_path: Path) -> None:
+    with serving(serve_ranges(BODY)) as (url, seen), ThreadPoolExecutor(4) as pool:
+        got = list(pool.map(lambda _: weights.download(f"{url}/x", tmp_path / "file", SHA256), range(4)))
+    assert got == [tmp_path / "file"] * 4
+    assert len(seen) == 1
+
+
+def test_a_disk_that_cannot_be_written_is_not_blamed_on_the_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fsync", refusing)
+    with serving(serve_ranges(BODY)) as (url, _), pytest.raises(DownloadError, match="allow it to be written"):
+        weights.download(f"{url}/x", tmp_path / "file", SHA256)
+    (tmp_path / "blocked").write_bytes(b"")
+    with pytest.raises(DownloadError, match="make room there"):
+        weights.download("http://127.0.0.1:9/x", tmp_path / "blocked" / "file", SHA256)
+
+
+def test_published_weights_that_are_cached_need_no_network(tmp_path: Path) -> None:
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "net.pth").write_bytes(BODY)
+    got = weights.obtain(published("http://127.0.0.1:9/x"), cache=tmp_path)
+    assert got == weights.Weights(tmp_path / "weights" / "net.pth", SHA256.removeprefix("sha256:"))
+
+
+def test_cached_weights_that_were_damaged_are_fetched_anew(tmp_path: Path) -> None:
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "net.pth").write_bytes(b"damaged")
+    with serving(serve_ranges(BODY)) as (url, _):
+        got = weights.obtain(published(f"{url}/x"), cache=tmp_path)
+    assert got.path.read_bytes() == BODY
+
+
+def test_a_cache_that_cannot_be_written_is_no_reason_to_refuse_ones_own_weights(tmp_path: Path) -> None:
+    (tmp_path / "mine.pth").write_bytes(b"my own weights")
+    (tmp_path / "cache").write_bytes(b"no folder")
+    got = weights.obtain(published("http://127.0.0.1:9/x"), tmp_path / "mine.pth", cache=tmp_path / "cache")
+    assert got.sha256 == hashlib.sha256(b"my own weights").hexdigest()
+
+
+def test_ones_own_weights_are_remembered_once_and_again_after_a_change(tmp_path: Path) -> None:
+    mine, again, cache = tmp_path / "mine.pth", tmp_path / "again.pth", tmp_path / "cache"
+    mine.write_bytes(b"my own weights")
+    nowhere = published("http://127.0.0.1:9/x")
+    sha256 = weights.obtain(nowhere, mine, cache=cache).sha256
+    assert weights.obtain(nowhere, mine, cache=cache).sha256 == sha256
+    mine.write_bytes(b"other weights")  # and with it what is remembered, where it is a link
+    again.write_bytes(b"my own weights")
+    assert weights.obtain(nowhere, again, cache=cache).sha256 == sha256
+    found = weights.by_sha256(sha256, cache)
+    assert found is not None
+    assert found.read_bytes() == b"my own weights"
+    assert [path.name for path in found.parent.iterdir()] == [sha256]
+
+
+def test_weights_that_may_not_be_read_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine.pth").write_bytes(b"x")
+    monkeypatch.setattr(Path, "open", refusing)
+    with pytest.raises(WeightsError, match=r"mine\.pth: Permission denied"):
+        weights.obtain(published("http://127.0.0.1:9/x"), tmp_path / "mine.pth", cache=tmp_path)
+
+
+@pytest.mark.parametrize("path", ["/ünï cødé.png", "/a%20b.png?x=[1]&y=é"])
+def test_an_address_may_be_written_as_people_do(path: str) -> None:
+    def answer(asked: Asked) -> None:
+        asked.reply(200, asked.path.encode())
+
+    with serving(answer) as (url, _):
+        assert unquote(web.fetch(url + path).decode()) == unquote(path)
+        assert b"%2520" not in web.fetch(url + path)
+
+
+def test_a_server_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(0, 1000, 15))
+    monkeypatch.setattr(web.time, "monotonic", lambda: next(clock))
+    with serving(serve_ranges(BODY)) as (url, _), pytest.raises(SourceError, match="it took longer than 20 s"):
+        web.fetch(f"{url}/x")
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "http://", "https://\x00/", "nonsense"])
+def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(SourceError, match="save the image and pass its path"):
         web.fetch(url)

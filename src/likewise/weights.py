@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import shutil
+import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -16,13 +18,14 @@ from typing import TypeAlias
 import platformdirs
 from filelock import FileLock
 
-from likewise.errors import DownloadError, WeightsError
+from likewise.errors import BadArgument, DownloadError, WeightsError
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with (bytes done, bytes in all, or -1 where the server does not say)."""
 
 _CHUNK_BYTES = 1 << 20
 _TIMEOUT_S = 30.0
+_DIGEST = re.compile(r"(sha256):([0-9a-f]{8,64})|(md5):([0-9a-f]{32})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +75,20 @@ def obtain(
         cache: Instead of `cache_folder()`.
 
     Raises:
-        WeightsError: If `path` is no file.
+        WeightsError: If `path` cannot be read.
         DownloadError: If there is no network, or what came is not what was published.
     """
     cache = cache or cache_folder()
     if path is not None:
-        if not path.is_file():
-            raise WeightsError(f"{path}: no such file of weights: check the path given with --weights")
-        return _remembered(path, cache)
+        given = Weights(path, _sha256_of_given(path))
+        with contextlib.suppress(OSError):  # a cache that cannot be written to is no reason to refuse the file
+            _remember(given, cache)
+        return given
     target = cache / "weights" / published.file_name
+    if target.is_file():  # hashed once: the larger networks take a second
+        found = sha256_of(target)
+        if f"sha256:{found}".startswith(published.digest):
+            return Weights(target, found)
     download(published.url, target, published.digest, progress)
     return Weights(target, sha256_of(target))
 
@@ -110,22 +118,19 @@ def download(url: str, target: Path, digest: str, progress: Progress | None = No
         progress: Told of the bytes.
 
     Raises:
-        DownloadError: If it cannot be fetched, or has another digest (it is deleted then).
+        BadArgument: If the address or the digest is of another form.
+        DownloadError: If it cannot be fetched or written, or has another digest (it is deleted then).
     """
-    if target.is_file() and _matches(target, digest):
-        return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(target.name + ".part")
-    with FileLock(target.with_name(target.name + ".lock")):  # another process may be fetching the same
-        if target.is_file() and _matches(target, digest):
-            return target
-        _fetch(url, part, progress)
-        if not _matches(part, digest):
-            name = digest.partition(":")[0]
-            found = _digest_of(part, name)
-            part.unlink()
-            raise DownloadError(f"{url} gave a file with {name} {found}, wanted {digest}: try again")
-        part.replace(target)
+    if not url.startswith(("http://", "https://")):
+        raise BadArgument(f"{url}: weights are fetched by http:// or https://")
+    try:
+        if not _is_right(target, digest):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(target.with_name(target.name + ".lock")):  # another process may be fetching the same
+                if not _is_right(target, digest):
+                    _fetch_right(url, target, digest, progress)
+    except OSError as error:  # those of the network are dealt with where they come up
+        raise DownloadError(f"{target}: {error.strerror}: make room there, or allow it to be written") from error
     return target
 
 
@@ -139,59 +144,117 @@ def _digest_of(path: Path, name: str) -> str:
         return hashlib.file_digest(file, name).hexdigest()
 
 
-def _matches(path: Path, digest: str) -> bool:
-    name, _, wanted = digest.partition(":")
-    return _digest_of(path, name).startswith(wanted)
+def _is_right(path: Path, digest: str) -> bool:
+    name, wanted = _parsed(digest)
+    return path.is_file() and _digest_of(path, name).startswith(wanted)
+
+
+def _parsed(digest: str) -> tuple[str, str]:
+    """The name of the digest and its digits."""
+    found = _DIGEST.fullmatch(digest)
+    if found is None:
+        raise BadArgument(f"{digest!r} is no digest: pass sha256: and 8 to 64 hexadecimal digits, or md5: and 32")
+    return found[1] or found[3], found[2] or found[4]
+
+
+def _fetch_right(url: str, target: Path, digest: str, progress: Progress | None) -> None:
+    """Fetch `target`; what was begun before may be of an older file, so a wrong end of it is tried once more from the start."""
+    part = target.with_name(target.name + ".part")
+    begun = part.exists()
+    _fetch(url, part, progress)
+    if begun and not _is_right(part, digest):
+        part.unlink()
+        _fetch(url, part, progress)
+    if not _is_right(part, digest):
+        name, _ = _parsed(digest)
+        found = _digest_of(part, name)
+        part.unlink()
+        raise DownloadError(f"{url} gave a file with {name} {found}, wanted {digest}: try again, or fetch it elsewhere")
+    part.replace(target)
 
 
 def _fetch(url: str, part: Path, progress: Progress | None) -> None:
+    """Fetch what is missing of `part`; whatever came stays there, also if the network breaks off."""
     done = part.stat().st_size if part.exists() else 0
-    headers = {"User-Agent": "likewise"} | ({"Range": f"bytes={done}-"} if done else {})
-    try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=_TIMEOUT_S) as answer:  # noqa: S310
-            resumed = answer.status == 206
-            left = answer.headers.get("Content-Length")
-            done = done if resumed else 0
-            total = done + int(left) if left else -1
-            with part.open("ab" if resumed else "wb") as file:
-                while chunk := answer.read(_CHUNK_BYTES):
-                    file.write(chunk)
-                    done += len(chunk)
-                    if progress is not None:
-                        progress(done, total)
-                file.flush()
-                os.fsync(file.fileno())
-    except urllib.error.HTTPError as error:
-        error.close()
-        if error.code == 416:  # the part is already whole, or longer than what the server has now
+    answer = _Answer(url, part.name.removesuffix(".part"), done)
+    with contextlib.closing(answer):
+        if answer.is_all_here:
             return
-        raise _unreachable(url, part, error) from error
-    except (OSError, ValueError) as error:  # URLError is an OSError; so are time-outs and resets
-        raise _unreachable(url, part, error) from error
-    if 0 < total != done:
-        raise _unreachable(url, part, ConnectionError(f"the server stopped after {done:,} of {total:,} bytes"))
+        done = done if answer.is_the_rest else 0
+        total = done + answer.size_bytes if answer.size_bytes >= 0 else -1
+        with part.open("ab" if done else "wb") as file:
+            for chunk in answer.chunks():
+                file.write(chunk)
+                done += len(chunk)
+                if progress is not None:
+                    progress(done, total)
+            file.flush()
+            os.fsync(file.fileno())
+    if 0 <= total != done:
+        raise answer.error(ConnectionError(f"the server stopped after {done:,} of {total:,} bytes"))
 
 
-def _unreachable(url: str, part: Path, error: Exception) -> DownloadError:
-    why = getattr(error, "reason", None) or error
-    return DownloadError(
-        f"cannot fetch {url} ({why}): try again when there is a network, or fetch {part.name.removesuffix('.part')} on another "
-        "machine and pass its path (--weights for weights, --cifar for CIFAR)"
-    )
+class _Answer:
+    """What a server says to the wish for a file from some byte on. Errors of the network become `DownloadError` here."""
+
+    def __init__(self, url: str, file_name: str, done: int) -> None:
+        self._url, self._file_name = url, file_name
+        self.is_all_here = False
+        headers = {"User-Agent": "likewise"} | ({"Range": f"bytes={done}-"} if done else {})
+        try:
+            self._answer = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=_TIMEOUT_S)  # noqa: S310
+        except Exception as error:  # beside OSError and ValueError, http.client has exceptions of its own
+            if isinstance(error, urllib.error.HTTPError):
+                error.close()
+            self.is_all_here = done > 0 and getattr(error, "code", 0) == 416  # nothing lies behind what is here
+            if not self.is_all_here:
+                raise self.error(error) from error
+            return
+        told = self._answer.headers
+        start = f"bytes {done}-"
+        self.is_the_rest = self._answer.status == 206 and told.get("Content-Range", start).startswith(start)
+        self.size_bytes = int(told["Content-Length"]) if told.get("Content-Length", "").isdigit() else -1
+
+    def chunks(self) -> Iterator[bytes]:
+        while True:
+            try:
+                chunk = self._answer.read1(_CHUNK_BYTES)
+            except Exception as error:
+                raise self.error(error) from error
+            if not chunk:
+                return
+            yield chunk
+
+    def error(self, error: Exception) -> DownloadError:
+        why = getattr(error, "reason", None) or error
+        return DownloadError(
+            f"cannot fetch {self._url} ({why}): try again when there is a network, or fetch {self._file_name} on another "
+            "machine and pass its path (--weights for weights, --cifar for CIFAR)"
+        )
+
+    def close(self) -> None:
+        if not self.is_all_here:
+            self._answer.close()
 
 
-def _remembered(path: Path, cache: Path) -> Weights:
-    sha256 = sha256_of(path)
-    target = cache / "weights" / "by-sha256" / sha256
-    if not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        draft = target.with_name(f"{sha256}.{os.getpid()}.part")
-        draft.unlink(missing_ok=True)
-        linked = False
-        with contextlib.suppress(OSError):  # another disk, or a file system without hard links
-            os.link(path.resolve(), draft)
-            linked = True
-        if not linked:
-            shutil.copyfile(path, draft)
+def _sha256_of_given(path: Path) -> str:
+    try:
+        return sha256_of(path)
+    except OSError as error:
+        raise WeightsError(f"{path}: {error.strerror}: check the path given with --weights") from error
+
+
+def _remember(given: Weights, cache: Path) -> None:
+    target = cache / "weights" / "by-sha256" / given.sha256
+    if target.is_file() and (target.samefile(given.path) or sha256_of(target) == given.sha256):
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(f"{given.sha256}.{os.getpid()}-{threading.get_ident()}.part")
+    try:
+        try:
+            os.link(given.path.resolve(), draft)
+        except OSError:  # another disk, or a file system without hard links
+            shutil.copyfile(given.path, draft)
         draft.replace(target)
-    return Weights(path, sha256)
+    finally:
+        draft.unlink(missing_ok=True)

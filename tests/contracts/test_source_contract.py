@@ -2,150 +2,136 @@
 
 from __future__ import annotations
 
-import pickle
+import json
+import sqlite3
 import tarfile
-import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from fakes import colours, png
 from likewise.errors import SourceError
 from likewise.sources import Source, locate, open_source
+from likewise.sources.cifar import Cifar
 from likewise.types import Item
-
-Open = Callable[[], Source]
-
-PICTURES = {f"{folder}{key}": data for folder in ("", "b/", "b/a/") for key, data in colours(5, len(folder)).items()}
+from places import TREE, cifar10, cifar100, contents, picture, write_files, write_tar, write_tree, write_zip
 
 
-def folder_of(base: Path) -> Path:
-    folder = base / "pictures"
-    for key, data in PICTURES.items():
-        (folder / key).parent.mkdir(parents=True, exist_ok=True)
-        (folder / key).write_bytes(data)
-    return folder
+def listed(folder: Path) -> str:
+    write_tree(folder)
+    (folder / "list.txt").write_text("\n".join(["# mine", "", *(name for name in TREE if "#" not in name)]), "utf-8")
+    return str(folder / "list.txt")
 
 
-def zip_of(base: Path) -> Path:
-    with zipfile.ZipFile(base / "p.zip", "w") as file:
-        for key, data in PICTURES.items():
-            file.writestr(key, data)
-    return base / "p.zip"
+def cifar_tar(path: Path, name: str, files: dict[str, bytes]) -> str:
+    write_files(path / name, files)
+    with tarfile.open(path / f"{name}.tar.gz", "w:gz") as tar:
+        tar.add(path / name, name)
+    return str(path / f"{name}.tar.gz")
 
 
-def tar_of(base: Path, mode: str, name: str) -> Path:
-    with tarfile.open(base / name, mode) as file:
-        file.add(folder_of(base), ".")
-    return base / name
-
-
-def list_of(base: Path) -> Path:
-    folder = folder_of(base)
-    (base / "list.txt").write_text("\n".join(f"{folder.name}/{key}" for key in reversed(PICTURES)))
-    return base / "list.txt"
-
-
-def cifar_of(base: Path) -> Path:
-    folder = base / "cifar-100-python"
-    folder.mkdir()
-    data = np.random.default_rng(0).integers(0, 256, (15, 3072), np.uint8).astype(np.uint8)
-    content = {b"data": data, b"fine_labels": [i % 2 for i in range(15)], b"filenames": [b"x.png"] * 15}
-    (folder / "train").write_bytes(pickle.dumps(content, 2))
-    (folder / "meta").write_bytes(pickle.dumps({b"fine_label_names": [b"apple", b"bear"]}, 2))
-    return folder
-
-
-KINDS: dict[str, Callable[[Path], str]] = {
-    "folder": lambda base: str(folder_of(base)),
-    "zip": lambda base: str(zip_of(base)),
-    "tar": lambda base: str(tar_of(base, "w", "p.tar")),
-    "tar.gz": lambda base: str(tar_of(base, "w:gz", "p.tar.gz")),
-    "list": lambda base: str(list_of(base)),
-    "pattern": lambda base: f"{folder_of(base)}/**/*.png",
-    "image": lambda base: str(folder_of(base) / "00003.png"),
-    "cifar": lambda base: str(cifar_of(base)),
+PLACES: dict[str, Callable[[Path], str]] = {
+    "folder": lambda path: str(write_tree(path)),
+    "pattern": lambda path: str(write_tree(path) / "**" / "*.[pg]*"),
+    "list": listed,
+    "image": lambda path: str(write_tree(path) / "a" / "é.png"),
+    "zip": lambda path: str(write_zip(path / "in.zip")),
+    "tar": lambda path: str(write_tar(path / "in.tar")),
+    "tar.gz": lambda path: str(write_tar(path / "in.tar.gz")),
+    "tgz": lambda path: str(write_tar(path / "in.tgz")),
+    "tar.bz2": lambda path: str(write_tar(path / "in.tar.bz2")),
+    "tar.xz": lambda path: str(write_tar(path / "in.tar.xz")),
+    "cifar-100": lambda path: str(write_files(path / "c100", cifar100())),
+    "cifar-100 train": lambda path: str(write_files(path / "c100", cifar100()) / "train"),
+    "cifar-100 tar": lambda path: cifar_tar(path, "cifar-100-python", cifar100()),
+    "cifar-100 tar test": lambda path: cifar_tar(path, "cifar-100-python", cifar100()) + "/test",
+    "cifar-10": lambda path: str(write_files(path / "c10", cifar10())),
+    "cifar-10 train": lambda path: str(write_files(path / "c10", cifar10()) / "train"),
+    "cifar-10 tar": lambda path: cifar_tar(path, "cifar-10-batches-py", cifar10()),
 }
 
 
-@pytest.fixture(params=sorted(KINDS))
-def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
-    place = KINDS[request.param](tmp_path)
-    return lambda: open_source(place)
+@pytest.fixture(params=sorted(PLACES))
+def source(request: pytest.FixtureRequest, tmp_path: Path) -> Source:
+    return open_source(PLACES[request.param](tmp_path))
 
 
-def test_the_order_is_stable_and_keys_are_unique(opened: Open) -> None:
-    keys = [item.key for item in opened().items()]
-    assert len(keys) in (1, len(PICTURES))
-    assert len(set(keys)) == len(keys)
-    assert [item.key for item in opened().items()] == keys
-    source = opened()
-    assert list(source.items()) == list(source.items())
+def test_the_order_is_stable_and_keys_are_unique(source: Source) -> None:
+    items = list(source.items())
+    assert items
+    assert len({item.key for item in items}) == len(items)
+    assert list(source.items()) == items
+    assert list(open_source(source.name).items()) == items
 
 
-def test_keys_are_relative_with_forward_slashes(opened: Open) -> None:
-    for item in opened().items():
-        assert not item.key.startswith("/")
-        assert "\\" not in item.key
-        assert ".." not in item.key.split("/")
-        assert "//" not in item.key
+def test_its_name_opens_it_again(source: Source) -> None:
+    again = open_source(source.name)
+    assert (type(again), again.name, again.location) == (type(source), source.name, source.location)
+    assert contents(again) == contents(source)
 
 
-def test_an_item_read_twice_gives_equal_bytes_that_are_an_image(opened: Open) -> None:
-    source, again = opened(), opened()
+def test_keys_are_relative_paths_that_a_store_and_json_can_hold(source: Source) -> None:
+    database = sqlite3.connect(":memory:")
+    for item in source.items():
+        assert not set(item.key.split("/")) & {"", ".", ".."}
+        assert json.loads(json.dumps(item.key, ensure_ascii=False).encode()) == item.key
+        told = (item.key, item.size_bytes, item.modified_ns)
+        assert database.execute("SELECT ?, ?, ?", told).fetchone() == told
+    database.close()
+
+
+def test_an_item_read_twice_gives_equal_bytes_of_the_size_that_was_told(source: Source) -> None:
     for item in source.items():
         data = source.read(item)
-        assert data.startswith(b"\x89PNG")
-        assert source.read(item) == data
-        assert again.read(Item(item.key)) == data
-        assert item.size_bytes in (-1, len(data))
+        assert len(data) == item.size_bytes
+        assert source.read(Item(item.key)) == data
+        assert item.modified_ns > 0
 
 
-def test_threads_may_read_side_by_side(opened: Open) -> None:
-    source = opened()
-    items = list(source.items())
-    calm = [source.read(item) for item in items]
+def test_the_bytes_are_the_ones_that_were_put_in(source: Source) -> None:
+    read = contents(source)
+    if isinstance(source, Cifar):
+        assert all(data.startswith(picture("")[:8]) for data in read.values())
+        assert len(set(read.values())) == len(read)
+    else:
+        names = {name.rpartition("/")[2]: picture(name) for name in TREE}
+        assert read == {key: names[key.rpartition("/")[2]] for key in read}
+
+
+def test_an_item_that_is_not_there_harms_no_other(source: Source) -> None:
+    before = contents(source)
+    with pytest.raises(SourceError, match=r"is not in|No such file"):
+        source.read(Item("nowhere/at all.png"))
+    assert contents(source) == before
+
+
+def test_threads_read_side_by_side(source: Source) -> None:
+    wanted = contents(source)
+    order = [*wanted, *reversed(wanted)] * 8
     with ThreadPoolExecutor(8) as pool:
-        assert list(pool.map(source.read, items * 5)) == calm * 5
+        found = list(pool.map(lambda key: source.read(Item(key)), order))
+    assert found == [wanted[key] for key in order]
 
 
-def test_an_item_that_is_not_there_fails_alone(opened: Open) -> None:
-    source = opened()
-    with pytest.raises(SourceError, match="\\w"):
-        source.read(Item("nowhere/at-all.png"))
-    assert all(source.read(item) for item in source.items())
-
-
-def test_what_is_listed_is_covered(opened: Open) -> None:
-    source = opened()
+def test_it_covers_what_it_lists(source: Source) -> None:
     assert all(source.covers(item.key) for item in source.items())
 
 
-def test_its_name_opens_it_again(opened: Open) -> None:
-    source = opened()
-    again = open_source(source.name)
-    assert again.location == source.location
-    assert list(again.items()) == list(source.items())
-
-
-def test_a_virtual_path_leads_back_to_the_bytes(opened: Open) -> None:
-    source = opened()
+def test_a_virtual_path_leads_back_to_the_image(source: Source) -> None:
     for item in source.items():
-        found, there = locate(f"{source.location}/{item.key}")
-        assert found.read(there) == source.read(item)
+        found, found_item = locate(f"{source.location}/{item.key}")
+        assert found.read(found_item) == source.read(item)
+        assert (found_item.size_bytes, found_item.modified_ns) == (item.size_bytes, item.modified_ns)
+        assert f"{found.location}/{found_item.key}" == f"{source.location}/{item.key}"
 
 
-def test_the_pictures_are_the_ones_that_were_put_in(opened: Open, request: pytest.FixtureRequest) -> None:
-    kind = request.node.callspec.params["opened"]
-    source = opened()
-    read = {item.key.removeprefix("pictures/"): source.read(item) for item in source.items()}
-    if kind == "cifar":
-        assert len(read) == 15
-    elif kind == "image":
-        assert read == {"00003.png": PICTURES["00003.png"]}
-    else:
-        assert read == PICTURES
-    assert png((1, 2, 3)) not in read.values()
+def test_a_virtual_path_to_nothing_is_refused(source: Source) -> None:
+    with pytest.raises(SourceError, match=r"nowhere\.png: no such file|is not in"):
+        locate(f"{source.location}/nowhere.png")
+
+
+def test_the_location_is_absolute_with_forward_slashes(source: Source) -> None:
+    assert Path(source.location).is_absolute()
+    assert not source.location.endswith("/")
+    assert "\\" not in source.location

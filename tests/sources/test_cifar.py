@@ -162,9 +162,9 @@ def test_a_pickle_that_calls_anything_is_refused(tmp_path: Path, evil: object) -
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"data": np.array([b"x"] * COUNT, object)}, "no \\(n, 3072\\)"),
+        ({"data": np.array([b"x"] * COUNT, object)}, "not of bytes"),
         ({"data": np.zeros((COUNT, 3071), np.uint8)}, "no \\(n, 3072\\)"),
-        ({"data": np.zeros((COUNT, 3072), np.float32)}, "no \\(n, 3072\\)"),
+        ({"data": np.zeros((COUNT, 3072), np.float32)}, "not of bytes"),
         ({"data": [1, 2, 3]}, "no \\(n, 3072\\)"),
         ({"fine_labels": [0, 1, 0, 1, 0, 2]}, "do not fit together"),
         ({"fine_labels": [0, 1, 0, 1, 0, -1]}, "do not fit together"),

@@ -94,7 +94,7 @@ def test_a_folder_that_may_not_be_opened_is_told_of_and_the_rest_is_listed(
     original = os.scandir
 
     def forbidden(path: str) -> object:
-        if str(path).endswith("/a/"):
+        if str(path).endswith("/a"):
             raise PermissionError(13, "Permission denied")
         return original(path)
 
@@ -186,10 +186,10 @@ def test_what_cannot_be_opened_says_what_can(tmp_path: Path) -> None:
 def test_a_list_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path, "my.txt")
 
-    def forbidden(*_: object, **__: object) -> str:
+    def forbidden(*_: object, **__: object) -> bytes:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_text", forbidden)
+    monkeypatch.setattr(Path, "read_bytes", forbidden)
     with pytest.raises(SourceError, match="Permission denied"):
         open_source(str(tmp_path / "my.txt"))
 

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-import glob as patterns
+import errno
+import glob
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from likewise.errors import SourceError
 from likewise.sources import paths
 from likewise.types import Item
 
+if TYPE_CHECKING:
+    from likewise.sources.cifar import Cifar
+    from likewise.sources.tars import Tar
+    from likewise.sources.zips import Zip
+
 ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 LISTS = (".txt", ".lst", ".list")
-_NOT_OPENED = (".rar", ".7z", ".gz", ".bz2", ".xz", ".zst")
+_NOT_OPENED = (".rar", ".7z", ".gz", ".bz2", ".xz", ".zst", ".tzst")
 
 
 class Source(Protocol):
@@ -52,42 +59,44 @@ def open_source(place: str, *, lines: Iterable[str] | None = None) -> Source:
     """Open a place by what is found there.
 
     Args:
-        place: A folder, `.zip`, `.tar` (also compressed), CIFAR-10 or -100 (the folder of the official download, or its .tar.gz),
-            a list of paths (`.txt`, `.lst`, `.list`), a pattern with `*`, `?` or `[`, an image, or `-`.
+        place: A folder, `.zip`, `.tar` (also compressed), CIFAR-10 or -100 (the folder of the official download, or its .tar.gz;
+            with `/train` or `/test` behind it, only that part), a list of paths (`.txt`, `.lst`, `.list`), a pattern with
+            `*`, `?` or `[`, an image, or `-`.
         lines: For `-`: the paths, one in each; relative ones start at the current folder.
 
     Raises:
         SourceError: If nothing is there, or it cannot be opened; the message says what can be.
     """
-    from likewise.sources import archives, cifar, files
+    from likewise.sources import cifar, folders, lists
 
     if place == "-":
         if lines is None:
             raise SourceError("- means a list on standard input, and there is none here: name a file instead")
-        return files.Listed("-", paths.absolute("."), files.entries_of(lines))
-    path = Path(place).expanduser()
-    lower = path.name.lower()
-    if path.is_dir():
-        return cifar.in_folder(path) or files.Folder(path)
-    if path.is_file():
-        if lower.endswith(ARCHIVES):
-            return archives.open_archive(path)
-        if lower.endswith(LISTS):
-            return files.Listed.from_file(path)
-        if lower.endswith(_NOT_OPENED):
-            raise SourceError(f"{place}: this kind of archive is not read: unpack it, or repack it as .zip or .tar")
-        return files.Listed(place, paths.absolute(path.parent), [path.name])
-    if patterns.has_magic(place):
-        return files.Pattern(place)
-    raise SourceError(f"{place}: nothing is there: name a folder, an archive, a list, a pattern, or an image")
+        return lists.Listed("-", os.path.abspath("."), lists.entries_of(lines))  # noqa: PTH100
+    split = _split_of(place)
+    if split is not None:
+        return split
+    path, mode = _found(place)
+    if path is None and glob.has_magic(place):
+        return folders.pattern(paths.real(place))
+    if path is None:
+        raise SourceError(f"{place}: nothing is there: name a folder, an archive, a list, a pattern, or an image")
+    if stat.S_ISDIR(mode):
+        return cifar.in_folder(path) or folders.folder(path)
+    if stat.S_ISREG(mode):
+        return _file(place, path)
+    raise SourceError(f"{place}: is neither a file nor a folder: name one; - reads a list from standard input")
 
 
 def is_many(place: str) -> bool:
     """Whether a place stands for a number of images rather than for one."""
-    path = Path(place).expanduser()
-    if path.exists():
-        return path.is_dir() or path.name.lower().endswith(ARCHIVES + LISTS)
-    return patterns.has_magic(place) and "://" not in place
+    try:
+        path, mode = _found(place)
+    except SourceError:
+        return False
+    if path is not None:
+        return stat.S_ISDIR(mode) or path.name.lower().endswith(ARCHIVES + LISTS)
+    return glob.has_magic(place) and "://" not in place
 
 
 def locate(path: str) -> tuple[Source, Item]:
@@ -96,24 +105,83 @@ def locate(path: str) -> tuple[Source, Item]:
     Raises:
         SourceError: If nothing is there.
     """
-    from likewise.sources import files
+    from likewise.sources import lists
 
+    path = paths.absolute(paths.real(path))
     real = paths.real(path)
     if os.path.isfile(real):  # noqa: PTH113 - names that are no Unicode stay as they are
-        folder, _, name = path.rpartition("/")
-        return files.Listed(path, folder, [name]), Item(name)
+        folder, _, name = real.rpartition("/")
+        alone = lists.Listed(real, folder or "/", [name])
+        return alone, next(alone.items())
     for parent in Path(real).parents:
-        if parent.is_file():
-            packed = _opened(parent, parent.stat().st_mtime_ns)
-            if packed is not None:
-                return packed, Item(path[len(packed.location) + 1 :])
-            break
-    raise SourceError(f"{path}: no such file")
+        packed = _packed(parent)
+        if packed is not None:
+            return packed, packed.item(path[len(packed.location) + 1 :])
+    raise SourceError(f"{path}: no such file: index its folder again, or bring it back")
+
+
+def _found(place: str) -> tuple[Path | None, int]:
+    """What is there, and the mode that the system gives it; a place may be written as names are kept.
+
+    Raises:
+        SourceError: If it may not be looked at.
+    """
+    for name in dict.fromkeys((place, paths.real(place))):
+        path = Path(os.path.expanduser(name))  # noqa: PTH111 - Path.expanduser fails on the name of nobody
+        try:
+            return path, os.stat(path).st_mode if name else 0  # noqa: PTH116
+        except (OSError, ValueError) as error:
+            if getattr(error, "errno", 0) in (errno.EACCES, errno.EPERM, errno.EIO):
+                raise SourceError(f"{place}: {getattr(error, 'strerror', error)}: allow it to be read") from error
+    return None, 0
+
+
+def _file(place: str, path: Path) -> Source:
+    from likewise.sources import archives, lists
+
+    lower = path.name.lower()
+    if lower.endswith(ARCHIVES):
+        return archives.open_archive(path)
+    if lower.endswith(LISTS):
+        return lists.Listed.from_file(path)
+    if lower.endswith(_NOT_OPENED):
+        raise SourceError(f"{place}: this kind of archive is not read: unpack it, or repack it as .zip or .tar")
+    return lists.Listed(str(path), os.path.abspath(path.parent), [path.name])  # noqa: PTH100
+
+
+def _split_of(place: str) -> Source | None:
+    """One part of CIFAR, for a place that ends in `/train` or `/test`."""
+    from likewise.sources import cifar
+
+    for split in cifar.SPLITS:
+        if place.endswith(f"/{split}"):
+            path, mode = _found(place.removesuffix(f"/{split}"))
+            if path is None:
+                return None
+            if stat.S_ISDIR(mode):
+                return cifar.in_folder(path, split)
+            return cifar.in_tar(path, split) if path.name.lower().endswith(ARCHIVES) else None
+    return None
+
+
+def _packed(path: Path) -> Zip | Tar | Cifar | None:
+    """What a path packs, if it is an archive or the folder of CIFAR."""
+    from likewise.sources import cifar
+
+    try:
+        if path.is_file():
+            facts = path.stat()
+            archive = path.name.lower().endswith(ARCHIVES)
+            return _opened(path, facts.st_mtime_ns, facts.st_size) if archive else None
+        changed = cifar.modified_ns(path)
+        return _opened(path, changed, 0) if changed else None
+    except OSError:
+        return None
 
 
 @lru_cache(maxsize=4)
-def _opened(file: Path, modified_ns: int) -> Source | None:  # noqa: ARG001 - a file that changed is another one
-    """What a file packs: an archive, or the CIFAR folder that it belongs to. Kept open, since more will be asked of it."""
+def _opened(path: Path, modified_ns: int, size_bytes: int) -> Zip | Tar | Cifar | None:  # noqa: ARG001 - changed is another
+    """An archive or a folder of CIFAR, kept open, since more will be asked of it."""
     from likewise.sources import archives, cifar
 
-    return archives.open_archive(file) if file.name.lower().endswith(ARCHIVES) else cifar.in_folder(file.parent)
+    return archives.open_archive(path) if path.is_file() else cifar.in_folder(path)

@@ -1,15 +1,10 @@
-"""CIFAR-10 and CIFAR-100 in the official python layout: pickles, read by an unpickler that makes nothing but plain values."""
+"""CIFAR-10 and CIFAR-100 in the official python layout, from the folder or the archive as their makers publish them."""
 
 from __future__ import annotations
 
-import io
-import pickle
-import struct
-import tarfile
-import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -17,19 +12,18 @@ from numpy.typing import NDArray
 
 from likewise import weights
 from likewise.errors import SourceError
-from likewise.sources import paths
+from likewise.sources import files, paths, plain_pickles, png, tars
 from likewise.types import Item, Json
 
 Split: TypeAlias = Literal["train", "test"]
-Read: TypeAlias = Callable[[str], bytes]
 
-SIDE = 32
+SPLITS: tuple[Split, ...] = ("train", "test")
 
+_HOME = "https://www.cs.toronto.edu/~kriz/"
 _DOWNLOADS = {
     "cifar10": ("cifar-10-python.tar.gz", "md5:c58f30108f718f92721af3b95e74349a"),
     "cifar100": ("cifar-100-python.tar.gz", "md5:eb9058c3a382ffc7106e4002c42a8d85"),
 }
-_HOME = "https://www.cs.toronto.edu/~kriz/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +33,7 @@ class _Layout:
     Source: Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009, and the page of the data set.
     """
 
+    folder: str
     meta: str
     names: str
     labels: str
@@ -47,8 +42,16 @@ class _Layout:
 
 
 _LAYOUTS = (
-    _Layout("meta", "fine_label_names", "fine_labels", {"train": "train", "test": "test"}, "coarse_label_names"),
     _Layout(
+        "cifar-100-python",
+        "meta",
+        "fine_label_names",
+        "fine_labels",
+        {"train": "train", "test": "test"},
+        "coarse_label_names",
+    ),
+    _Layout(
+        "cifar-10-batches-py",
         "batches.meta",
         "label_names",
         "labels",
@@ -66,66 +69,59 @@ class _Entry:
 class Cifar:
     """The images of CIFAR-10 or CIFAR-100, in the order of the files: train, then test. Keys are `train/apple/name.png`.
 
-    Images are given out as lossless PNG, so that they pass the one path that all images pass. Files that are not there (a
-    download with only `test`, say) are left out.
+    Images are given out as PNG, so that they go the one way that all images go. A file that is not there (a download with
+    only `test`, say) is left out.
+
+    Args:
+        location: Of the folder or the archive.
+        contents: File name → its bytes, of one layout.
+        modified_ns: When the newest of them was changed.
+        split: The one that is wanted; both unless given.
     """
 
     def __init__(
-        self, location: str, read: Read, there: set[str], modified_ns: int, split: Split | None = None
+        self, location: str, contents: Mapping[str, bytes], modified_ns: int, split: Split | None = None
     ) -> None:
         self.location = location
         self.name = location if split is None else f"{location}/{split}"
-        self._modified_ns = modified_ns
-        self._split = split
-        layout = next(layout for layout in _LAYOUTS if layout.meta in there)
-        meta = _plain(read(layout.meta), layout.meta)
-        self._entries: dict[str, _Entry] = {}
+        self._modified_ns, self._split = modified_ns, split
+        layout = next(layout for layout in _LAYOUTS if layout.meta in contents)
+        meta = plain_pickles.load(contents[layout.meta], f"{location}/{layout.meta}")
+        found: list[tuple[str, _Entry]] = []
         for file, kind in layout.files.items():
-            if file in there and split in (None, kind):
-                self._add(_plain(read(file), file), layout, meta, kind)
-        if not self._entries:
-            raise SourceError(f"{location}: no {split or 'train or test'} file of CIFAR is there")
+            if file in contents and split in (None, kind):
+                place = f"{location}/{file}"
+                found += _entries(plain_pickles.load(contents[file], place), layout, meta, kind, place)
+        if not found:
+            raise SourceError(f"{location}: no {split or 'train or test'} file of CIFAR is there: fetch it again")
+        keys = paths.unique([key for key, _ in found])
+        self._entries = dict(zip(keys, (entry for _, entry in found), strict=True))
 
     def items(self) -> Iterator[Item]:
         """See `Source.items`; metadata has label, split and, for CIFAR-100, coarse_label where the file tells it."""
-        for key, entry in self._entries.items():
-            yield Item(key, -1, self._modified_ns, entry.metadata)
+        for key in self._entries:
+            yield self.item(key)
+
+    def item(self, key: str) -> Item:
+        """The item of one key.
+
+        Raises:
+            SourceError: If it is not there.
+        """
+        return Item(key, png.SIZE_BYTES, self._modified_ns, self._entry(key).metadata)
 
     def read(self, item: Item) -> bytes:
         """See `Source.read`: a PNG of 32 × 32."""
-        entry = self._entries.get(item.key)
-        if entry is None:
-            raise SourceError("is not in this CIFAR")
-        return png(entry.pixels.reshape(3, SIDE, SIDE).transpose(1, 2, 0))
+        return png.encode(self._entry(item.key).pixels)
 
     def covers(self, key: str) -> bool:
         """All of it, or all of the one split that was asked for."""
         return self._split is None or key.startswith(f"{self._split}/")
 
-    def _add(self, content: dict[str, object], layout: _Layout, meta: dict[str, object], split: Split) -> None:
-        data, names = content.get("data"), _texts(content.get("filenames"))
-        labels, label_names = _numbers(content.get(layout.labels)), _texts(meta.get(layout.names))
-        coarse, coarse_names = _numbers(content.get("coarse_labels")), _texts(meta.get(layout.coarse_names))
-        if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.shape != (len(labels), 3 * SIDE * SIDE):
-            raise SourceError(f"{self.location}: the data of {split} is no (n, 3072) array of bytes: fetch it again")
-        if len(names) != len(labels) or max(labels, default=0) >= len(label_names) or min(labels, default=0) < 0:
-            raise SourceError(
-                f"{self.location}: names, labels and images of {split} do not fit together: fetch it again"
-            )
-        for i, (pixels, name, label) in enumerate(zip(data, names, labels, strict=True)):
-            metadata: dict[str, Json] = {"label": label_names[label], "split": split}
-            if i < len(coarse) and coarse[i] < len(coarse_names):
-                metadata["coarse_label"] = coarse_names[coarse[i]]
-            self._entries[self._free_key(f"{split}/{label_names[label]}/{name}")] = _Entry(pixels, metadata)
-
-    def _free_key(self, key: str) -> str:
-        """A name that comes again in its class gets a number, in the order of the file."""
-        stem, dot, ending = key.rpartition(".")
-        number, free = 1, key
-        while free in self._entries:
-            number += 1
-            free = f"{stem}-{number}{dot}{ending}"
-        return free
+    def _entry(self, key: str) -> _Entry:
+        if key not in self._entries:
+            raise SourceError(f"is not in this CIFAR ({self.location}): index it again")
+        return self._entries[key]
 
 
 def download(
@@ -139,12 +135,11 @@ def download(
         progress: Told of the bytes.
 
     Raises:
-        DownloadError: If there is no network; the message says how to go on without.
+        DownloadError: If it cannot be fetched; the message says how to go on without a network.
     """
     file_name, digest = _DOWNLOADS[name]
-    return weights.download(
-        _HOME + file_name, (folder or weights.cache_folder() / "data") / file_name, digest, progress
-    )
+    home = folder or weights.cache_folder() / "data"
+    return weights.download(_HOME + file_name, home / file_name, digest, progress)
 
 
 def open_cifar(path: Path, split: Split | None = None) -> Cifar:
@@ -160,97 +155,112 @@ def open_cifar(path: Path, split: Split | None = None) -> Cifar:
 
 
 def in_folder(folder: Path, split: Split | None = None) -> Cifar | None:
-    """CIFAR, if the folder is one in the official layout."""
-    for layout in _LAYOUTS:
-        there = {name for name in (layout.meta, *layout.files) if (folder / name).is_file()}
-        if layout.meta in there and len(there) > 1:
-            modified = max((folder / name).stat().st_mtime_ns for name in there)
-            return Cifar(paths.absolute(folder), lambda name: (folder / name).read_bytes(), there, modified, split)
-    return None
+    """CIFAR, if the folder is one in the official layout.
+
+    Raises:
+        SourceError: If its files cannot be read, or are not what they should be.
+    """
+    there = _files_in(folder)
+    if not there:
+        return None
+    contents = {file.name: files.read_file(paths.absolute(file)) for file in there}
+    return Cifar(paths.absolute(folder), contents, modified_ns(folder), split)
 
 
 def in_tar(path: Path, split: Split | None = None) -> Cifar | None:
-    """CIFAR, if the archive holds it in the official layout."""
-    try:
-        with tarfile.open(path) as tar:
-            members = {}
-            for member in tar:
-                folder, _, name = member.name.rpartition("/")
-                if not member.isreg() or folder not in ("cifar-100-python", "cifar-10-batches-py"):
-                    if member.isreg():
-                        return None  # a tar of something else: one look at its first file is enough
-                    continue
-                members[name] = member
-            layout = next((layout for layout in _LAYOUTS if layout.meta in members), None)
-            if layout is None:
-                return None
-            wanted = {name for name in (layout.meta, *layout.files) if name in members}
-            contents = {name: _content(tar, members[name]) for name in wanted}
-    except (tarfile.TarError, OSError, EOFError, zlib.error):
-        return None  # whoever opens it as a tar says what is wrong with it
-    return Cifar(paths.absolute(path), contents.__getitem__, wanted, path.stat().st_mtime_ns, split)
-
-
-def png(image: NDArray[np.uint8]) -> bytes:
-    """A lossless PNG of (height, width, 3) uint8; without filters, which 32 × 32 photographs gain nothing from."""
-    height, width, _ = image.shape
-    rows = np.concatenate([np.zeros((height, 1), np.uint8), image.reshape(height, 3 * width)], axis=1)
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 1)), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in chunks)
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
-def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    file = tar.extractfile(member)
-    return file.read() if file is not None else b""
-
-
-class _PlainUnpickler(pickle.Unpickler):
-    """Makes arrays, lists, dictionaries, strings and numbers; any other name in the file is refused before it is looked up."""
-
-    _ALLOWED = frozenset(
-        {
-            ("numpy.core.multiarray", "_reconstruct"),
-            ("numpy._core.multiarray", "_reconstruct"),
-            ("numpy", "ndarray"),
-            ("numpy", "dtype"),
-            ("_codecs", "encode"),
-        }
-    )
-
-    def find_class(self, module: str, name: str) -> object:
-        if (module, name) not in self._ALLOWED:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-        return super().find_class(module.replace("numpy.core", "numpy._core"), name)
-
-
-def _plain(data: bytes, name: str) -> dict[str, object]:
-    """A dictionary of plain values, with text as keys.
+    """CIFAR, if the archive holds it in the official layout.
 
     Raises:
-        SourceError: If the file is no pickle of such a dictionary.
+        SourceError: If its files are not what they should be.
     """
     try:
-        content = _PlainUnpickler(io.BytesIO(data), encoding="bytes").load()
-    except Exception as error:  # a torn pickle raises anything
-        raise SourceError(f"{name} is not trusted as a file of CIFAR ({error}): fetch it again") from error
-    if not isinstance(content, dict):
-        raise SourceError(f"{name} holds no dictionary: fetch CIFAR again")
-    return {_text(key): value for key, value in content.items()}
+        stream = tars.Stream(path)
+        try:
+            contents = _contents(stream)
+        finally:
+            stream.close()
+    except tars.BROKEN:
+        return None  # whoever opens it as a tar says what is wrong with it
+    if contents is None:
+        return None
+    return Cifar(paths.absolute(path), contents, path.stat().st_mtime_ns, split)
 
 
-def _text(value: object) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+def modified_ns(folder: Path) -> int:
+    """When CIFAR in this folder was last changed; 0 if the folder is none."""
+    return max((file.stat().st_mtime_ns for file in _files_in(folder)), default=0)
 
 
-def _texts(values: object) -> list[str]:
-    return [_text(value) for value in values] if isinstance(values, list) else []
+def _files_in(folder: Path) -> list[Path]:
+    """The files of the first layout that is there with its names and at least one file of images."""
+    for layout in _LAYOUTS:
+        there = [folder / name for name in (layout.meta, *layout.files) if (folder / name).is_file()]
+        if len(there) > 1 and there[0].name == layout.meta:
+            return there
+    return []
 
 
-def _numbers(values: object) -> list[int]:
-    plain = isinstance(values, list) and all(isinstance(value, int) for value in values)
-    return list(values) if plain else []  # type: ignore[call-overload]
+def _contents(stream: tars.Stream) -> dict[str, bytes] | None:
+    """File name → bytes of a tar in the official layout; None, after a look at its first file, for any other tar."""
+    contents: dict[str, bytes] = {}
+    layout = None
+    for member in stream.members():
+        place = PurePosixPath(member.name)
+        if not member.isreg() or place.name.startswith("."):
+            continue
+        layout = next((layout for layout in _LAYOUTS if place.parts[:-1] == (layout.folder,)), None)
+        if layout is None:
+            return None
+        if place.name in (layout.meta, *layout.files):
+            contents[place.name] = stream.content(member)
+    complete = layout is not None and layout.meta in contents and len(contents) > 1
+    return contents if complete else None
+
+
+def _entries(
+    content: Mapping[str, plain_pickles.Plain],
+    layout: _Layout,
+    meta: Mapping[str, plain_pickles.Plain],
+    split: Split,
+    place: str,
+) -> list[tuple[str, _Entry]]:
+    """(key, entry) of each image of one file, checked."""
+    data = content.get("data")
+    names, labels = _texts(content.get("filenames")), _numbers(content.get(layout.labels))
+    label_names = _texts(meta.get(layout.names))
+    if not isinstance(data, np.ndarray) or data.shape != (len(labels), png.SAMPLES):
+        raise SourceError(f"{place}: its data is no (n, 3072) array of bytes, one row for each label: fetch it again")
+    if len(names) != len(labels) or not all(0 <= label < len(label_names) for label in labels):
+        raise SourceError(f"{place}: its names, labels and images do not fit together: fetch it again")
+    coarse = _coarse_labels(content, meta, layout, len(labels))
+    entries = []
+    for i, (pixels, name, label) in enumerate(zip(data, names, labels, strict=True)):
+        told = {"coarse_label": coarse[i]} if coarse else {}
+        key = f"{split}/{_part(label_names[label])}/{_part(name)}"
+        entries.append((key, _Entry(pixels, {"label": label_names[label], "split": split, **told})))
+    return entries
+
+
+def _coarse_labels(
+    content: Mapping[str, plain_pickles.Plain], meta: Mapping[str, plain_pickles.Plain], layout: _Layout, count: int
+) -> list[str]:
+    """One for each image, or none at all if the file does not tell them."""
+    numbers, names = _numbers(content.get("coarse_labels")), _texts(meta.get(layout.coarse_names))
+    complete = len(numbers) == count and all(0 <= number < len(names) for number in numbers)
+    return [names[number] for number in numbers] if complete else []
+
+
+def _part(name: str) -> str:
+    """A name as one part of a key."""
+    return paths.kept(name.replace("/", "_").replace("\\", "_").lstrip(".")) or "unnamed"
+
+
+def _texts(values: plain_pickles.Plain) -> list[str]:
+    given: Sequence[object] = values if isinstance(values, list) else []
+    return [value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value) for value in given]
+
+
+def _numbers(values: plain_pickles.Plain) -> list[int]:
+    given: Sequence[object] = values if isinstance(values, list) else []
+    numbers = [value for value in given if type(value) is int]
+    return numbers if len(numbers) == len(given) else []

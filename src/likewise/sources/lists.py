@@ -1,0 +1,74 @@
+"""Files named one by one: on a list, on standard input, or a single image."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from likewise.errors import SourceError
+from likewise.sources import files, paths
+from likewise.types import Item
+
+
+class Listed:
+    """The images that a list names, one path a line, in its order, each once.
+
+    Args:
+        name: What opens the list again.
+        base: Absolute path of the folder that relative entries start from.
+        entries: Paths as the system knows them.
+    """
+
+    def __init__(self, name: str, base: str, entries: Iterable[str]) -> None:
+        self.name = name if name == "-" else paths.absolute(name)
+        full = [os.path.normpath(os.path.join(base, entry)) for entry in entries]  # noqa: PTH118
+        self._paths = [paths.kept(path) for path in dict.fromkeys(full)]
+        self.location = _common_folder(paths.kept(base), self._paths)
+        self._start = len(self.location.rstrip("/")) + 1
+        self._keys = {path[self._start :] for path in self._paths}
+
+    @classmethod
+    def from_file(cls, path: Path) -> Listed:
+        """Read a list: UTF-8, or UTF-16 with its mark, as PowerShell writes it.
+
+        Raises:
+            SourceError: If it cannot be read as text.
+        """
+        try:
+            data = files.read_file(paths.absolute(path))
+            utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+            text = data.decode("utf-16") if utf16 else data.decode("utf-8-sig", "surrogateescape")
+        except (SourceError, ValueError) as error:
+            raise SourceError(f"{path}: this list {error}: check it") from error
+        if "\0" in text:
+            raise SourceError(f"{path}: is no list of paths, it has binary content: name a text file, one path a line")
+        return cls(str(path), os.path.abspath(path.parent), entries_of(text.split("\n")))  # noqa: PTH100
+
+    def items(self) -> Iterator[Item]:
+        """See `Source.items`; what is missing is listed, and fails when it is read."""
+        for path in self._paths:
+            key = path[self._start :]
+            yield files.item_of(key, paths.real(path)) or Item(key)
+
+    def read(self, item: Item) -> bytes:
+        """See `Source.read`."""
+        return files.read_file(f"{self.location}/{item.key}")
+
+    def covers(self, key: str) -> bool:
+        """What the list names."""
+        return key in self._keys
+
+
+def entries_of(lines: Iterable[str]) -> list[str]:
+    """The paths of a list's lines: blank ones and those that begin with `#` are passed over, `~` is one's home."""
+    entries = [line.rstrip("\r\n") for line in lines]
+    return [os.path.expanduser(entry) for entry in entries if entry.strip() and not entry.startswith("#")]  # noqa: PTH111
+
+
+def _common_folder(base: str, entries: list[str]) -> str:
+    """The folder above everything that is listed; `base` if that holds it all."""
+    prefix = base.rstrip("/") + "/"
+    if all(entry.startswith(prefix) for entry in entries):
+        return base
+    return os.path.commonpath([os.path.dirname(entry) for entry in entries])  # noqa: PTH120
