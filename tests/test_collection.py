@@ -77,8 +77,12 @@ def test_the_query_passes_the_very_path_of_the_gallery(gallery: likewise.Collect
 
 
 def test_what_cannot_be_searched_says_why(gallery: likewise.Collection, tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="check the path"):
-        gallery.search(tmp_path / "none.png")
+    for path in (tmp_path / "none.png", "x" * 5000, "~nobody-of-that-name/x.png"):
+        with pytest.raises(SourceError, match="check the path"):
+            gallery.search(path)
+    for place in ("x" * 5000, "~nobody-of-that-name"):
+        with pytest.raises(SourceError, match="check|nothing is there"):
+            gallery.index(place)
     with pytest.raises(BadImage, match="image: "):
         gallery.search(b"no picture")
     with pytest.raises(BadArgument):

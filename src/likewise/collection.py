@@ -172,10 +172,14 @@ class Collection:
         Returns:
             What was done, all places together.
         """
-        names = [str(place) for place in places] or self.store.sources()
+        names = [str(place) for place in places] or self.places()
         if not names:
             raise BadArgument("nothing to index: name a folder, an archive, a list or an image")
         return self.index_sources([open_place(name) for name in names], options, watch)
+
+    def places(self) -> list[str]:
+        """What was indexed before and can be opened again: all but what came by standard input."""
+        return [name for name in self.store.sources() if name != "-"]
 
     def index_sources(
         self, opened: Iterable[Source], options: ingest.Options | None = None, watch: ingest.Watch = lambda _: None
@@ -315,8 +319,11 @@ def find(start: Path) -> Path:
 
 def open_place(name: str) -> Source:
     """The source of that name, its location without symbolic links."""
-    path = Path(name).expanduser()
-    return sources.open_source(str(path.resolve()) if path.exists() else name)
+    try:
+        path = Path(name).expanduser()
+        return sources.open_source(str(path.resolve()) if path.exists() else name)
+    except (OSError, RuntimeError) as error:  # a name that is too long, a folder that may not be entered, ~nobody
+        raise SourceError(f"{name}: {getattr(error, 'strerror', None) or error}: check the path") from error
 
 
 def read_query(query: str | Path | bytes) -> searching.Query:
@@ -329,11 +336,11 @@ def read_query(query: str | Path | bytes) -> searching.Query:
         return searching.Query("image", query)
     if isinstance(query, str) and query.startswith(("http://", "https://")):
         return searching.Query(query, web.fetch(query))
-    path = Path(query).expanduser()
     try:
-        return searching.Query(str(query), path.read_bytes())
-    except OSError as error:
-        raise SourceError(f"{query}: {error.strerror}: check the path of the query") from error
+        return searching.Query(str(query), Path(query).expanduser().read_bytes())
+    except (OSError, RuntimeError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise SourceError(f"{query}: {why}: check the path of the query") from error
 
 
 def index(

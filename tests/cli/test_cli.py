@@ -70,6 +70,7 @@ def test_index_reads_a_list_from_standard_input(run: Run, pictures: Path) -> Non
     told = run("index", "-", "--model", "pixels", data=lines.encode()).output
     assert "1 new, 1 skipped" in told
     assert "missing.png" in told
+    assert "no images there" in run("index").output  # what came by standard input cannot be asked for again
 
 
 def test_index_shows_twenty_reasons_and_says_where_the_rest_is(run: Run, pictures: Path) -> None:
@@ -160,6 +161,32 @@ def test_search_writes_one_page(run: Run, indexed: Path, tmp_path: Path) -> None
 
 def test_search_previews_without_a_terminal(run: Run, indexed: Path) -> None:
     assert "blue.png" in run("search", indexed / "blue.png", "--preview", "-k", "2").output
+
+
+def test_search_on_a_terminal_prints_a_table(run: Run, indexed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from likewise.cli import search
+
+    monkeypatch.setattr(search, "on_terminal", lambda: True)
+    told = run("search", indexed / "blue.png", "-k", "2").output
+    assert "rank" in told
+    assert "40 × 40" in told
+
+
+@pytest.mark.parametrize(
+    ("size", "told"), [(0, "0 bytes"), (1, "1 byte"), (999, "999 bytes"), (1500, "1.5 kB"), (3.2e15, "3200.0 TB")]
+)
+def test_sizes_are_told_as_people_do(size: float, told: str) -> None:
+    from likewise.cli.screen import bytes_text
+
+    assert bytes_text(int(size)) == told
+
+
+def test_a_download_shows_its_bar_only_when_bytes_come() -> None:
+    from likewise.cli.screen import download_bar
+
+    with download_bar() as told:
+        told(1, -1)
+        told(5, 10)
 
 
 def test_a_bad_query_costs_itself_only(run: Run, indexed: Path, tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def index(context: click.Context, /, **given: Any) -> None:
             with collection.store.write(wait_s=wanted.wait) as writer:
                 writer.recall_forgotten()
         reports: list[Report] = []
-        for name in wanted.places or collection.store.sources():
+        for name in wanted.places or collection.places():
             source = _source(name)
             try:
                 with progress_of(name) as watch:
@@ -126,7 +126,9 @@ def _source(name: str) -> Source:
     from likewise.collection import open_place
     from likewise.sources import open_source
 
-    return open_source("-", lines=sys.stdin) if name == "-" else open_place(name)
+    if name == "-":
+        return open_source("-", lines=[os.fsdecode(line) for line in sys.stdin.buffer])
+    return open_place(name)
 
 
 def _options(wanted: Wanted, collection: Collection) -> Options:

@@ -74,6 +74,11 @@ def search(context: click.Context, /, **given: Any) -> int:
     return 1 if failed else 0
 
 
+def on_terminal() -> bool:
+    """Whether a person is looking, and not another program."""
+    return sys.stdout.isatty()
+
+
 def _queries(names: tuple[str, ...]) -> Iterator[Query | Skipped]:
     from likewise.collection import open_place, read_query
     from likewise.errors import SourceError
@@ -100,7 +105,7 @@ def _print(answer: Hits, wanted: Wanted, *, several: bool) -> None:
         click.echo(json.dumps(answer.to_json(), ensure_ascii=False))
     elif wanted.preview:
         on_screen().print(terminal.preview(answer.answer()))
-    elif sys.stdout.isatty():
+    elif on_terminal():
         on_screen().print(terminal.table(answer.bare()))
     else:
         query = [answer.query.name] if several else []
