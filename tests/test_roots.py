@@ -48,6 +48,11 @@ def test_odd_names_become_plain_ones() -> None:
     assert Roots("/b").including("/").named == {"files": "/"}
 
 
+def test_a_root_itself_comes_back_as_it_was() -> None:
+    roots = Roots("/base").including("/disk/a.png")
+    assert [roots.path(roots.key(path)) for path in ("/base", "/disk/a.png")] == ["/base", "/disk/a.png"]
+
+
 def test_an_unknown_root_is_named() -> None:
     with pytest.raises(SourceError, match="'disk'"):
         Roots("/base").path("disk://x.jpg")

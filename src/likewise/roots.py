@@ -65,10 +65,10 @@ class Roots:
         """
         name, mark, inside = key.partition("://")
         if not mark:
-            return posixpath.join(self.base, key)
+            return _joined(self.base, key)
         if name not in self.named:
             raise SourceError(f"{key}: no root is called {name!r} here; known are {', '.join(self.named) or 'none'}")
-        return posixpath.join(self.named[name], inside)
+        return _joined(self.named[name], inside)
 
     def prefix(self, folder: str) -> str:
         """What the keys of everything below `folder` begin with, as far as one root holds it all."""
@@ -85,3 +85,8 @@ class Roots:
         roots = [("", self.base), *self.named.items()]
         above = [(name, root) for name, root in roots if path == root or path.startswith(root.rstrip("/") + "/")]
         return max(above, key=lambda pair: len(pair[1]), default=None)
+
+
+def _joined(root: str, inside: str) -> str:
+    """The path below a root; the root itself where nothing is below it, as for a list that is one file."""
+    return posixpath.join(root, inside) if inside else root

@@ -33,4 +33,4 @@ def score_text(score: float) -> str:
     """
     if score == 0:
         return "0.000"
-    return f"{score:.4f}" if 1e-3 <= abs(score) < 1 else f"{score:#.4g}"
+    return f"{score:.4f}" if 0.1 <= abs(score) < 1 else f"{score:#.4g}"
