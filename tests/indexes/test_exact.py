@@ -106,3 +106,45 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
         Exact(np.zeros(3, np.float32), "l2")
     with pytest.raises(BadArgument, match="live"):
         Exact(np.zeros((3, 2), np.float32), "l2", np.ones(2, bool))
+
+
+@pytest.mark.parametrize("scale", [1e-42, 1e-30, 1e-20, 1e-12, 1e12, 1e17, 1e19, 1e25])
+def test_the_cosine_is_ranked_as_by_the_loop_at_any_scale(scale: float) -> None:
+    draw = np.random.default_rng(5)
+    rows = (draw.normal(size=(300, 24)) * scale).astype(np.float32)
+    rows[::3] = draw.normal(size=(100, 24)).astype(np.float32)  # tiny or huge rows among ordinary ones
+    rows[7] = 0
+    queries = np.concatenate([rows[:6], draw.normal(size=(6, 24)).astype(np.float32)])
+    for unit in (False, True):
+        with np.errstate(all="ignore"):
+            scores, found = Exact(rows, "cosine", unit=unit, block_rows=64).search(queries, 9)
+            wanted = [exact.plain_scores(query, rows, "cosine", unit=unit) for query in queries]
+        if unit and not (np.abs(rows).max() < 1e15):
+            continue  # rows that break the promise of unit norm by so much are nobody's business
+        for score, row, plain in zip(scores, found, wanted, strict=True):
+            order = np.argsort(-plain, kind="stable")[:9]
+            assert row.tolist() == order.tolist()
+            assert score.tolist() == plain[order].tolist()
+
+
+def test_asking_for_all_rows_gives_all_rows_scored_plainly() -> None:
+    features = relu_features(50, 16)
+    live = np.arange(50) % 3 > 0
+    scores, rows = Exact(features, "l2", live).search(features[:2], 1000)
+    for query, score, row in zip(features[:2], scores, rows, strict=True):
+        plain = exact.plain_scores(query, features, "l2")
+        order = [i for i in np.argsort(-plain, kind="stable").tolist() if live[i]]
+        assert row.tolist() == order
+        assert score.tolist() == plain[order].tolist()
+
+
+def test_what_cannot_be_searched_is_refused() -> None:
+    rows = relu_features(3, 4)
+    with pytest.raises(BadArgument, match="wanted float32"):
+        Exact(rows.astype(np.float64), "l2")  # type: ignore[arg-type]
+    with pytest.raises(BadArgument, match="wanted 'l2' or 'cosine'"):
+        Exact(rows, "dot")  # type: ignore[arg-type]
+    with pytest.raises(BadArgument, match="at least 1"):
+        Exact(rows, "l2", block_rows=0)
+    with pytest.raises(BadArgument, match="too large for float32"):
+        Exact(rows, "l2").search(np.full((1, 4), 1e300), 1)  # type: ignore[arg-type]

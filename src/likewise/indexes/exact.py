@@ -7,8 +7,6 @@ plain expression and sorted. So rows and scores are those of the loop, to the la
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,10 +19,14 @@ CONFIDENCE = 8.0
 with a probability below 2 exp(-λ²/2), which is 3e-14 for 8. The certain bound, n u, is 8 times wider at n = 4096; BLAS, which adds
 in many lanes, stays far below either."""
 
+_UNDERFLOW = 2.0**-126  # what a product can lose below the smallest normal number, even where such are flushed to zero
+_SMALL, _LARGE = 2.0**-40, 2.0**60  # between these, neither a squared norm nor a product of two norms leaves float32
+
+_SCORES_AT_ONCE = 2_000_000  # 8 MB, which stay in the cache
+_BLOCK_ROWS = 4096  # at least; 4096-d, 500 queries: a product of all rows is no quicker, and its 100 MB leave the cache
 _QUERIES_AT_ONCE = 512
-_BLOCK_ROWS = 4096  # 4096-d, 500 queries: a product of all rows is no quicker, and its 100 MB leave the cache
 _CONVERTED_BYTES = 32 << 20  # float16 rows are copied to float32, a block at a time
-_RESCORED_BYTES = 16 << 20
+_RESCORED_BYTES = 2 << 20
 _CANDIDATES_AT_ONCE = 4_000_000  # 24 bytes each
 
 
@@ -50,16 +52,25 @@ class Exact:
             rows: (n, dim), usually a read-only memory map.
             metric: How a query and a row are compared.
             live: (n,) False for rows that are never returned; None means all are.
-            unit: All rows and queries have unit norm, up to rounding.
+            unit: All rows have unit norm, up to rounding, or are zero. Trusted; for `l2` it means nothing.
             block_rows: Rows multiplied at once; chosen by measurement unless given. It does not change any answer.
+
+        Raises:
+            BadArgument: If a shape, the dtype of the rows, the metric or the size of a block is none of these.
         """
         if rows.ndim != 2 or (live is not None and live.shape != (len(rows),)):
             raise BadArgument(f"rows have shape {rows.shape}, live {None if live is None else live.shape}")
+        if rows.dtype not in (np.float32, np.float16):
+            raise BadArgument(f"rows are {rows.dtype}, wanted float32 or float16")
+        if metric not in ("l2", "cosine"):
+            raise BadArgument(f"the metric is {metric!r}, wanted 'l2' or 'cosine'")
+        if block_rows is not None and block_rows < 1:
+            raise BadArgument(f"a block has {block_rows} rows: it must have at least 1")
         self._rows = rows
         self._metric = metric
         self._live = live
         self._unit = unit and metric == "cosine"
-        self._step = max(1, block_rows or _block_rows(rows))
+        self._block_rows = block_rows
         self._norms = np.full(len(rows), np.nan, np.float32)
 
     def __len__(self) -> int:
@@ -82,40 +93,44 @@ class Exact:
             raise BadArgument(f"k is {k}: it must be at least 1")
         if queries.ndim != 2 or queries.shape[1] != self._rows.shape[1]:
             raise BadArgument(f"queries have shape {queries.shape}, wanted (q, {self._rows.shape[1]})")
-        if not np.isfinite(queries).all():
-            raise BadArgument("a query holds NaN or infinity")
-        asked = np.ascontiguousarray(queries, np.float32)
+        with np.errstate(over="ignore"):
+            asked = np.ascontiguousarray(queries, np.float32)
+        if not np.isfinite(asked).all():
+            raise BadArgument("a query holds NaN or infinity, or a number too large for float32")
         width = min(k, len(self))
         scores = np.empty((len(asked), width), np.float32)
         found = np.empty((len(asked), width), np.int64)
-        if width:
-            step = max(1, min(_QUERIES_AT_ONCE, _CANDIDATES_AT_ONCE // width))
-            for start in range(0, len(asked), step):
-                part = asked[start : start + step]
-                for i, candidates in enumerate(self._candidates(part, width), start=start):
-                    scores[i], found[i] = self._best(asked[i], candidates, width)
+        step = max(1, min(_QUERIES_AT_ONCE, _CANDIDATES_AT_ONCE // (4 * max(1, width))))
+        for start in range(0, len(asked) if width else 0, step):
+            part = asked[start : start + step]
+            for i, candidates in enumerate(self._candidates(part, width), start=start):
+                scores[i], found[i] = self._best(asked[i], candidates, width)
         return scores, found
 
     def _candidates(self, queries: Embeddings, k: int) -> list[NDArray[np.int64]]:
-        """For each query every row, rising, that can be among its k best."""
+        """For each query every live row, rising, that can be among its k best."""
+        if k == len(self):
+            return [np.arange(len(self._rows)) if self._live is None else np.flatnonzero(self._live)] * len(queries)
         lengths = np.linalg.norm(queries.astype(np.float64), axis=1)
         shortlist = _Shortlist(len(queries), k)
-        memory = np.empty((len(queries), min(self._step, len(self._rows))), np.float32)
-        for start, block in self._blocks():
+        step = self._step(len(queries))
+        memory = np.empty((len(queries), min(step, len(self._rows))), np.float32)
+        for start in range(0, len(self._rows), step):
+            block = np.asarray(self._rows[start : start + step], np.float32)
             rough, errors = self._rough(queries, lengths, start, block, memory[:, : len(block)])
-            if self._live is not None:
-                rough[:, ~self._live[start : start + len(block)]] = -np.inf
-            floors = shortlist.floors
-            if start == 0 and rough.shape[1] > k:
-                floors = np.partition(rough, rough.shape[1] - k, axis=1)[:, rough.shape[1] - k] - errors
+            live = None if self._live is None else self._live[start : start + len(block)]
+            if live is not None:
+                rough[:, ~live] = -np.inf
+            floors = np.maximum(shortlist.floors, _first_floors(rough, errors, k)) if not start else shortlist.floors
             # What is not a number is not hopeless. One flat list of places: four times as quick as a list of pairs.
             places = np.flatnonzero(~(rough < _at_most(floors - errors)[:, None]))
+            if live is not None:
+                places = places[live[places % len(block)]]
             shortlist.add(places, start, rough, errors)
-            if len(queries) > 1 and len(shortlist) > _CANDIDATES_AT_ONCE:
-                half = len(queries) // 2
-                return self._candidates(queries[:half], k) + self._candidates(queries[half:], k)
-        found = shortlist.rows()
-        return found if self._live is None else [rows[self._live[rows]] for rows in found]
+            if len(shortlist) > max(_CANDIDATES_AT_ONCE, 4 * k):
+                best = [self._best(query, rows, k)[1] for query, rows in zip(queries, shortlist.rows(), strict=True)]
+                shortlist.keep_only([np.sort(rows) for rows in best])
+        return shortlist.rows()
 
     def _rough(
         self,
@@ -127,26 +142,43 @@ class Exact:
     ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         """(q, b) numbers that fall as the scores of the block do, and (q,) how far they and the plain scores can be off.
 
-        The numbers lie in `memory`: fresh memory for each block would cost a sixth of the product's time.
+        A number is NaN, or a query's error infinite, where float32 overflows or underflows and nothing is known. The numbers
+        lie in `memory`: fresh memory for each block would cost a sixth of the product's time.
         """
-        bound = (CONFIDENCE * np.sqrt(block.shape[1]) + 16) * UNIT_ROUNDOFF
+        dim = block.shape[1]
+        bound, floor = (CONFIDENCE * np.sqrt(dim) + 16) * UNIT_ROUNDOFF, 4 * dim * _UNDERFLOW
         with np.errstate(over="ignore", invalid="ignore"):
             rough = np.matmul(queries, block.T, out=memory)
             if self._unit:
-                return rough, 2 * bound * 1.01 * lengths
+                return rough, np.where(lengths < _LARGE, 2 * bound * 1.01 * lengths + floor, np.inf)
             norms = self._norms_of(start, block)
+            sure = norms < _LARGE
             if self._metric == "cosine":
-                rough *= np.divide(1, norms, out=np.zeros_like(norms), where=norms > 0)
-                return rough, 2 * bound * lengths
-            rough -= norms * norms / 2  # x·f - |f|²/2 is (|x|² - d²) / 2
-            return rough, bound * (lengths + float(norms.max(initial=0.0))) ** 2
+                sure &= (norms > _SMALL) | (norms == 0)
+                rough *= np.divide(1, norms, out=np.zeros_like(norms), where=sure & (norms > 0))
+                errors = np.where((lengths > _SMALL) & (lengths < _LARGE), 3 * bound * lengths, np.inf)
+            else:
+                rough -= norms * norms / 2  # x·f - |f|²/2 is (|x|² - d²) / 2
+                largest = float(norms.max(initial=0.0, where=sure))
+                errors = np.where(lengths < _LARGE, bound * (lengths + largest) ** 2 + floor, np.inf)
+        if not sure.all():
+            rough[:, ~sure] = np.nan
+        return rough, errors
 
-    def _blocks(self) -> Iterator[tuple[int, Embeddings]]:
-        for start in range(0, len(self._rows), self._step):
-            yield start, np.asarray(self._rows[start : start + self._step], np.float32)
+    def _step(self, queries: int) -> int:
+        """Rows to multiply at once with so many queries."""
+        if self._block_rows is not None:
+            return self._block_rows
+        step = max(_BLOCK_ROWS, _SCORES_AT_ONCE // queries)
+        if self._rows.dtype == np.float32:
+            return step
+        return int(max(256, min(step, _CONVERTED_BYTES // (4 * max(1, self._rows.shape[1])))))
 
     def _norms_of(self, start: int, block: Embeddings) -> NDArray[np.float32]:
-        """The norms of a block, computed when it is first met and kept."""
+        """The norms of a block, computed when it is first met and kept.
+
+        Threads that meet a block together all compute it and write the same numbers; nobody reads one before it is written.
+        """
         norms = self._norms[start : start + len(block)]
         if np.isnan(norms).any():
             for first in range(0, len(block), 256):  # in pieces that stay in the cache
@@ -157,11 +189,13 @@ class Exact:
     def _best(self, query: Embeddings, candidates: NDArray[np.int64], k: int) -> tuple[Scores, Rows]:
         """Score candidates, in rising row order, by the plain expression and keep the k best."""
         scores = np.empty(len(candidates), np.float32)
-        step = max(1, _RESCORED_BYTES // (4 * len(query)))
-        with np.errstate(over="ignore"):
-            for first in range(0, len(candidates), step):
-                rows = np.asarray(self._rows[candidates[first : first + step]], np.float32)
-                scores[first : first + step] = plain_scores(query, rows, self._metric, unit=self._unit)
+        step = max(1, _RESCORED_BYTES // (4 * max(1, len(query))))
+        for first in range(0, len(candidates), step):
+            part = candidates[first : first + step]
+            together = part[-1] - part[0] + 1 == len(part)  # a slice is a view, a list of rows a copy
+            rows = self._rows[part[0] : part[-1] + 1] if together else self._rows[part]
+            rows = np.ascontiguousarray(rows, np.float32)
+            scores[first : first + step] = plain_scores(query, rows, self._metric, unit=self._unit)
         order = np.argsort(-scores, kind="stable")[:k]
         return scores[order], candidates[order]
 
@@ -188,7 +222,7 @@ class _Shortlist:
         which = places // width
         values = rough[which, places - which * width].astype(np.float64)
         error = errors[which]
-        sure = np.isfinite(error)
+        sure = np.isfinite(error) & np.isfinite(values)
         with np.errstate(invalid="ignore"):
             low, high = np.where(sure, values - error, -np.inf), np.where(sure, values + error, np.inf)
         self._raise_floors(which, low)
@@ -205,6 +239,12 @@ class _Shortlist:
         ends = np.searchsorted(which[order], np.arange(1, len(self.floors)))
         return np.split(rows[order], ends)
 
+    def keep_only(self, rows: list[NDArray[np.int64]]) -> None:
+        """Put these rows, rising, in the place of each query's; they are never dropped again."""
+        which = np.repeat(np.arange(len(rows)), [len(each) for each in rows])
+        self._parts = [(which, np.concatenate(rows), np.full(len(which), np.inf))]
+        self._count = len(which)
+
     def _raise_floors(self, which: NDArray[np.int64], low: NDArray[np.float64]) -> None:
         counts = np.bincount(which, minlength=len(self.floors))
         within = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -219,6 +259,15 @@ class _Shortlist:
         which, rows, high = (np.concatenate(column) for column in zip(*self._parts, strict=True))
         kept = high >= self.floors[which]
         return which[kept], rows[kept], high[kept]
+
+
+def _first_floors(rough: NDArray[np.float32], errors: NDArray[np.float64], k: int) -> NDArray[np.float64]:
+    """(q,) what the k best of a block are sure to score at least."""
+    if rough.shape[1] <= k:
+        return np.full(len(rough), -np.inf)
+    best = np.partition(rough, rough.shape[1] - k, axis=1)[:, rough.shape[1] - k :]
+    sure = ~np.isnan(best).any(axis=1)  # NaN counts as best of all, and might be worst
+    return np.where(sure, best[:, 0] - errors, -np.inf)
 
 
 def _at_most(values: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -240,19 +289,14 @@ def plain_scores(query: Embeddings, rows: Embeddings, metric: Metric, *, unit: b
     Returns:
         (m,) scores.
     """
-    if metric == "l2":
-        differences = query - rows
-        return np.asarray(np.float32(0) - np.sqrt(np.vecdot(differences, differences)), np.float32)
-    products: NDArray[np.float32] = np.vecdot(rows, query)
-    if unit:
-        return products
-    sizes = np.linalg.norm(query) * np.sqrt(np.vecdot(rows, rows))
-    np.divide(products, sizes, out=products, where=sizes > 0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        if metric == "l2":
+            differences = query - rows
+            return np.asarray(np.float32(0) - np.sqrt(np.vecdot(differences, differences)), np.float32)
+        products: NDArray[np.float32] = np.vecdot(rows, query)
+        if unit:
+            return products
+        sizes = np.linalg.norm(query) * np.sqrt(np.vecdot(rows, rows))
+        np.divide(products, sizes, out=products, where=sizes > 0)
     products[sizes == 0] = 0
     return products
-
-
-def _block_rows(rows: NDArray[np.float32] | NDArray[np.float16]) -> int:
-    if rows.dtype == np.float32:
-        return _BLOCK_ROWS
-    return int(max(256, min(_BLOCK_ROWS, _CONVERTED_BYTES // (4 * max(1, rows.shape[1])))))
