@@ -59,6 +59,8 @@ def test_the_drawn_demo_says_how_good_the_neighbours_are(
     assert len(list((tmp_path / "out" / "pictures").glob("*.png"))) == 12
     assert "<img" in (tmp_path / "out" / "neighbours.html").read_text("utf-8")
     assert "18 unchanged" in run("--instances", "3")
+    assert "6 new" in run("--instances", "1", "--seed", "5")
+    assert (tmp_path / "out" / "seed-5" / "neighbours.html").exists()
 
 
 def test_the_demo_takes_the_users_own_pictures(run: Run, tmp_path: Path) -> None:

@@ -73,7 +73,8 @@ def _drawn(wanted: Wanted) -> None:
     from likewise.collection import DEFAULT_MODEL, open_place
     from likewise.search import queries_of
 
-    gallery, queries = wanted.out / "gallery", wanted.out / "queries"
+    out = wanted.out / f"seed-{wanted.seed}" if wanted.seed else wanted.out  # pictures of one seed are one gallery
+    gallery, queries = out / "gallery", out / "queries"
     scenes = rendered.scenes(wanted.instances, 2)
     unseen = rendered.scenes(5, 1, first_instance=wanted.instances)
     workers = os.cpu_count() or 1
@@ -86,15 +87,15 @@ def _drawn(wanted: Wanted) -> None:
     asked = list(queries_of(open_place(str(queries))))
     figures: dict[str, float] = {"chance": 1 / len(rendered.KINDS)}
     for name in ("pixels", DEFAULT_MODEL):
-        place = wanted.out if name == DEFAULT_MODEL else wanted.out / name
+        place = out if name == DEFAULT_MODEL else out / name
         collection = _indexed(place, encoders.load(name), [open_place(str(gallery))])
         with collection:
             answers = _answers(collection, asked)
             figures[name] = _precision(answers)
             if name == DEFAULT_MODEL:
-                _write_pictures(collection, answers[:: max(1, len(answers) // PICTURES)][:PICTURES], wanted.out)
+                _write_pictures(collection, answers[:: max(1, len(answers) // PICTURES)][:PICTURES], out)
     _print_figures(figures, len(asked))
-    click.echo(f"try it: likewise -c {wanted.out} search {queries / rendered.KINDS[0]} --preview")
+    click.echo(f"try it: likewise -c {out} search {queries / rendered.KINDS[0]} --preview")
 
 
 def _own_pictures(wanted: Wanted, place: str) -> None:
