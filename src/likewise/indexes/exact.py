@@ -27,7 +27,7 @@ _BLOCK_ROWS = 4096  # at least; 4096-d, 500 queries: a product of all rows is no
 _QUERIES_AT_ONCE = 512
 _CONVERTED_BYTES = 32 << 20  # float16 rows are copied to float32, a block at a time
 _RESCORED_BYTES = 2 << 20
-_CANDIDATES_AT_ONCE = 4_000_000  # 24 bytes each
+_CANDIDATES_AT_ONCE = 1_000_000  # 24 bytes each, and a few times that while they are sorted out
 
 
 class Exact:
@@ -121,7 +121,7 @@ class Exact:
             live = None if self._live is None else self._live[start : start + len(block)]
             if live is not None:
                 rough[:, ~live] = -np.inf
-            floors = np.maximum(shortlist.floors, _first_floors(rough, errors, k)) if not start else shortlist.floors
+            floors = shortlist.floors if len(shortlist) else _first_floors(rough, errors, k)
             # What is not a number is not hopeless. One flat list of places: four times as quick as a list of pairs.
             places = np.flatnonzero(~(rough < _at_most(floors - errors)[:, None]))
             if live is not None:
@@ -266,8 +266,10 @@ def _first_floors(rough: NDArray[np.float32], errors: NDArray[np.float64], k: in
     if rough.shape[1] <= k:
         return np.full(len(rough), -np.inf)
     best = np.partition(rough, rough.shape[1] - k, axis=1)[:, rough.shape[1] - k :]
-    sure = ~np.isnan(best).any(axis=1)  # NaN counts as best of all, and might be worst
-    return np.where(sure, best[:, 0] - errors, -np.inf)
+    sure = np.isfinite(best).all(axis=1) & np.isfinite(errors)  # NaN counts as best of all here, and might be worst
+    floors = np.full(len(rough), -np.inf)
+    floors[sure] = best[sure, 0] - errors[sure]
+    return floors
 
 
 def _at_most(values: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -298,5 +300,5 @@ def plain_scores(query: Embeddings, rows: Embeddings, metric: Metric, *, unit: b
             return products
         sizes = np.linalg.norm(query) * np.sqrt(np.vecdot(rows, rows))
         np.divide(products, sizes, out=products, where=sizes > 0)
-    products[sizes == 0] = 0
+    products[~(sizes > 0)] = 0
     return products
