@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import os
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote_to_bytes, urlsplit
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as Picture
-from rich.console import Console
 
 from likewise.errors import BadArgument
-from likewise.show import Answer, grid, page, score_text, terminal
+from likewise.show import Answer, address, grid, page, printable, score_text
 from likewise.types import Hit, Record
 
 COLOURS = [(250, 20, 20), (20, 250, 20), (20, 20, 250), (250, 250, 20), (20, 250, 250)]
@@ -34,19 +36,29 @@ def answer(count: int, *, key: str = "", pictures: list[np.ndarray | None] | Non
     return Answer("queries/query.jpg", flat((128, 128, 128)), [hit(i + 1, key) for i in range(count)], shown)
 
 
+def answer_of(path: str) -> Answer:
+    return Answer("q", None, [hit(1, path=path)], [flat(COLOURS[0], 8, 8)])
+
+
 def opened(data: bytes) -> Picture.Image:
     return Picture.open(io.BytesIO(data)).convert("RGB")
 
 
+def pixels_of(sheet: Picture.Image) -> np.ndarray:
+    return np.asarray(sheet).astype(int)
+
+
 def centres(sheet: Picture.Image, count: int, side: int, across: int) -> list[tuple[int, int, int]]:
-    """The colour in the middle of each square."""
+    """The colour in the middle of each square, whose places are those of the blue frame and of even steps from it."""
     down = -(-count // across)
-    width, height = (sheet.width - 12) / across, (sheet.height - 12) / down
-    above = side // 9 + 6
-    places = [
-        (12 + (i % across) * width + side / 2, 12 + (i // across) * height + above + side / 2) for i in range(count)
-    ]
-    return [sheet.getpixel((int(x), int(y))) for x, y in places]  # type: ignore[misc]
+    blue = (pixels_of(sheet) == (0x0A, 0x66, 0xC2)).all(axis=2)
+    rows = np.flatnonzero(blue.sum(axis=1) > side)  # the frame's upper and lower edge
+    columns = np.flatnonzero(blue.sum(axis=0) > side)
+    x, y = (columns[0] + columns[-1]) / 2, (rows[0] + rows[-1]) / 2
+    step_x = (sheet.width - 16) / across
+    step_y = (sheet.height - 16 + max(16, side // 10)) / down
+    places = [(x + i % across * step_x, y + i // across * step_y) for i in range(count)]
+    return [sheet.getpixel((round(x), round(y))) for x, y in places]  # type: ignore[misc]
 
 
 def test_the_query_comes_first_and_the_hits_follow_in_order() -> None:
@@ -56,10 +68,10 @@ def test_the_query_comes_first_and_the_hits_follow_in_order() -> None:
 
 def test_many_hits_wrap_into_even_rows() -> None:
     wide, tall = opened(grid.png(answer(7), side=80)), opened(grid.png(answer(15), side=80))
-    assert wide.width == tall.width == 8 * 92 + 12
+    assert wide.width == tall.width == 8 * 96 + 16
     assert tall.height > 2 * 80
     narrow = opened(grid.png(answer(7), side=80, columns=2))
-    assert narrow.width == 2 * 92 + 12
+    assert narrow.width == 2 * 96 + 16
     assert centres(narrow, 8, 80, 2)[1:] == [*COLOURS, *COLOURS[:2]]
 
 
@@ -81,8 +93,9 @@ def test_every_aspect_ratio_is_kept(width: int, height: int) -> None:
 def test_a_tiny_picture_is_enlarged_into_clean_squares() -> None:
     checks = (np.indices((4, 4)).sum(axis=0) % 2 * 255).astype(np.uint8)
     sheet = opened(grid.png(answer(1, pictures=[np.stack([checks] * 3, axis=2)]), side=100))
-    inside = np.asarray(sheet)[17 + 12 : 17 + 12 + 100, 124:224, 0]
-    assert set(np.unique(inside)) == {0, 255}
+    black = (pixels_of(sheet)[:, 132:] == 0).all(axis=2)  # right of the query
+    inside = black[np.ix_(black.sum(axis=1) >= 50, black.sum(axis=0) >= 50)]
+    assert (inside == np.kron(checks == 0, np.ones((25, 25), bool))).all()
 
 
 def test_a_picture_that_cannot_be_shown_leaves_a_place() -> None:
@@ -90,9 +103,48 @@ def test_a_picture_that_cannot_be_shown_leaves_a_place() -> None:
     assert centres(sheet, 3, 100, 3)[2] == COLOURS[0]
 
 
-@pytest.mark.parametrize("name", ["写真/猫.jpg", "a" * 300 + ".jpg", "\x1b[31mred.jpg", "💥", "", "x\ny"])
+def test_no_picture_lies_over_another_or_over_the_frame() -> None:
+    for count, columns in ((7, None), (6, 3)):
+        shown = answer(count, pictures=[flat((250, 20, 20))] * count)
+        sheet = opened(grid.png(Answer("q", None, shown.hits, shown.pictures), side=90, columns=columns))
+        red = (pixels_of(sheet) == (250, 20, 20)).all(axis=2)
+        assert red.sum() == count * 90 * 60
+        assert not red[:, :7].any()
+        assert not red[:, -7:].any()
+
+
+def test_white_pictures_show_where_they_end() -> None:
+    sheet = pixels_of(opened(grid.png(answer(1, pictures=[flat((255, 255, 255), 80, 80)]), side=80)))
+    line = (sheet == (0xE3, 0xE3, 0xE6)).all(axis=2)[:, 16 + 80 + 8 :]
+    assert sorted(np.flatnonzero(line.sum(axis=1) == 82))[0] + 81 == sorted(np.flatnonzero(line.sum(axis=1) == 82))[-1]
+
+
+@pytest.mark.parametrize("name", ["写真/猫.jpg", "a" * 300 + ".jpg", "\x1b[31mred.jpg", "💥", "", "x\ny", "\udce9.jpg"])
 def test_no_name_breaks_a_grid(name: str) -> None:
-    assert opened(grid.png(answer(1, key=name or "/"), side=64)).width == 2 * 76 + 12
+    one = answer(1, key=name or "/")
+    assert opened(grid.png(Answer(name, one.picture, one.hits, one.pictures), side=64)).width == 2 * 80 + 16
+
+
+def drawn(name: str) -> bytes:
+    return grid.png(answer(1, key=name), side=96)
+
+
+@pytest.mark.parametrize(
+    ("name", "like"),
+    [
+        ("Übergröße café.jpg", "Ubergrosse cafe.jpg"),
+        ("IMG_🐈_2024.jpg", "IMG_…_2024.jpg"),
+        ("фото 7.jpg", "… 7.jpg"),
+        ("写真.jpg", "."),  # nothing is left to know it by
+    ],
+)
+def test_letters_that_the_font_lacks_are_replaced_by_ones_that_it_has(name: str, like: str) -> None:
+    assert drawn(f"folder/{name}") == drawn(f"folder/{like}")
+
+
+def test_names_are_drawn_shortened_in_the_middle() -> None:
+    begin, end = drawn("holiday-" + "x" * 200 + "-0001.jpg"), drawn("holiday-" + "x" * 300 + "-0001.jpg")
+    assert begin == end != drawn("holiday-" + "x" * 300 + "-0002.jpg")
 
 
 def test_a_grid_that_is_too_small_is_refused() -> None:
@@ -112,10 +164,16 @@ class Reader(HTMLParser):
         self.texts: list[str] = []
         self.alts: list[str] = []
         self.tags: list[str] = []
+        self.classes: list[str] = []
+        self.in_name = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         facts = dict(attrs)
+        self.classes += (facts.get("class") or "").split()
+        if tag == "bdi":
+            self.in_name = True
+            self.texts.append("")
         if tag == "img":
             self.sources.append(facts["src"] or "")
             self.alts.append(facts["alt"] or "")
@@ -123,7 +181,13 @@ class Reader(HTMLParser):
             self.links.append(facts["href"] or "")
 
     def handle_data(self, data: str) -> None:
-        self.texts.append(data)
+        if self.in_name:
+            self.texts[-1] += data
+        else:
+            self.texts.append(data)
+
+    def handle_endtag(self, tag: str) -> None:
+        self.in_name = self.in_name and tag != "bdi"
 
 
 def read(text: str) -> Reader:
@@ -145,8 +209,52 @@ def test_a_page_shows_everything_and_loads_nothing(tmp_path: Path) -> None:
     assert all(source.startswith("data:image/") for source in reader.sources)
     assert reader.links == [original.as_uri()]
     assert "script" not in reader.tags
-    assert {"cannot be shown", "classical <b>", "label: apple <pie>", "640 × 480"} <= set(reader.texts)
+    assert {"cannot be shown", "classical <b>", "label: apple <pie>", "640 × 480", "folder/2.jpg"} <= set(reader.texts)
     assert reader.alts == ["query: q.jpg", "folder/1.jpg"]
+    assert "http:" not in text
+    assert "https:" not in text
+    assert "url(" not in text
+
+
+@pytest.mark.parametrize("name", ["a b#c%41é?.jpg", "&amp;\"'<x>.jpg", "写真.jpg", "a;b\\c.jpg", "\udce9.jpg"])
+def test_a_link_leads_back_to_the_file(name: str, tmp_path: Path) -> None:
+    original = tmp_path / name
+    try:
+        original.write_bytes(b"x")
+    except OSError:
+        pytest.skip("this file system does not take the name")
+    (link,) = read(page.html([answer_of(str(original))], title="t")).links
+    parts = urlsplit(link)
+    assert (parts.scheme, parts.netloc, parts.query, parts.fragment) == ("file", "", "", "")
+    assert os.fsdecode(unquote_to_bytes(parts.path)) == str(original)
+
+
+@pytest.mark.parametrize("path", ["", "relative.jpg", "/gone.jpg", "/a.zip/b.jpg", "/" + "x" * 5000, "/a\0b", "/"])
+def test_what_is_no_plain_file_has_no_link(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("relative.jpg").write_bytes(b"x")
+    assert read(page.html([answer_of(path)], title="t")).links == []
+    assert address(path) == ""
+
+
+def test_tiny_pictures_are_kept_without_loss_and_enlarged_as_squares() -> None:
+    tiny = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    one = Answer("q", flat(COLOURS[0], 300, 200), [hit(1)], [tiny])
+    large, small = read(page.html([one], title="t")).sources
+    assert large.startswith("data:image/jpeg;base64,")
+    assert np.array_equal(np.asarray(opened(base64.b64decode(small.partition(",")[2]))), tiny)
+    assert read(page.html([one], title="t")).classes.count("small") == 1
+
+
+def test_metadata_is_told_as_data() -> None:
+    record = Record("k", "00" * 32, 1, 1, 2, 3, {"label": "pie", "sure": True, "tags": ["é", None]})
+    text = page.html([Answer("q", None, [Hit(1, 0.5, record, 0)], [None])], title="t")
+    assert 'label: pie, sure: true, tags: ["é", null]' in read(text).texts
+
+
+def test_a_page_without_answers_and_an_answer_without_hits_are_pages_too() -> None:
+    assert "<h1>" in page.html([], title="none")
+    assert read(page.html([Answer("q.jpg", None, [], [])], title="none")).texts.count("q.jpg") == 1
 
 
 def test_several_queries_have_a_table_of_contents() -> None:
@@ -155,7 +263,7 @@ def test_several_queries_have_a_table_of_contents() -> None:
     assert read(page.html([answer(1)], title="one")).links == []
 
 
-@given(st.text(max_size=40))
+@given(st.text(st.characters(exclude_categories=()), max_size=40))
 def test_no_name_can_break_out_of_a_page(name: str) -> None:
     hostile = f'"><script>alert(1)</script>{name}'
     one = Answer(hostile, None, [hit(1, key=hostile)], [flat(COLOURS[0], 4, 4)])
@@ -163,6 +271,8 @@ def test_no_name_can_break_out_of_a_page(name: str) -> None:
         reader = read(text)
         assert "script" not in reader.tags
         assert all(source.startswith("data:image/png") for source in reader.sources)
+        text.encode()  # it can be written to a file
+        assert "\u202e" not in text
 
 
 def test_a_fragment_carries_its_styles_inside() -> None:
@@ -172,36 +282,25 @@ def test_a_fragment_carries_its_styles_inside() -> None:
     assert len(reader.sources) == 2
 
 
-def printed(what: object, width: int = 100) -> str:
-    console = Console(width=width, file=io.StringIO(), force_terminal=False)
-    console.print(what)
-    return console.file.getvalue()  # type: ignore[attr-defined]
-
-
-@pytest.mark.parametrize("width", [30, 80, 120])
-def test_a_table_never_cuts_a_path(width: int) -> None:
-    path = "/home/ada/pictures/" + "very-long-name-" * 6 + ".jpg"
-    one = Answer("[bold]q[/bold].jpg", None, [hit(1, path=path, score=-12.345)], [None])
-    text = printed(terminal.table(one), width)
-    lines = [line.rstrip() for line in text.splitlines()]
-    column = next(line.index("path") for line in lines if "path" in line and "rank" in line)
-    assert path in "".join(line[column:] for line in lines)
-    assert "[bold]q[/bold].jpg" in "".join(text.split("\n"))
-    if width >= 80:
-        assert "-12.35" in text
-
-
-def test_a_preview_says_rank_score_and_path_where_there_is_no_terminal() -> None:
-    one = answer(2, pictures=[flat(COLOURS[0]), None])
-    text = printed(terminal.preview(one, height_lines=2))
-    assert "1  0.5000  folder/1.jpg" in text
-    assert "cannot be shown" in text
-    assert "query  queries/query.jpg" in text
-
-
 @given(st.floats(allow_nan=False, allow_infinity=False, width=32))
 def test_a_score_is_short_and_keeps_its_value(score: float) -> None:
     text = score_text(score)
     assert len(text) <= 12
     assert float(text) == pytest.approx(score, rel=1e-3)
     assert text.strip("-0.") or text == "0.000"
+
+
+@given(st.floats(-1e4, 1e4, width=32), st.floats(-1e4, 1e4, width=32))
+def test_a_better_score_is_never_printed_as_a_worse_one(one: float, other: float) -> None:
+    low, high = sorted((one, other))
+    assert float(score_text(low)) <= float(score_text(high))
+
+
+@given(st.text(st.characters(exclude_categories=()), max_size=40))
+def test_a_printable_name_has_its_length_and_can_be_written(name: str) -> None:
+    text = printable(name)
+    assert len(text) == len(name)
+    assert len(text.splitlines()) <= 1
+    assert not any(letter < " " or "\x7f" <= letter < "\xa0" for letter in text)
+    text.encode()
+    assert printable(text) == text

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from likewise.types import Hit, Image
+
+# Control characters, half characters, breaks of lines, and what turns the direction of reading round.
+_STEERING = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +40,19 @@ def score_text(score: float) -> str:
     if score == 0:
         return "0.000"
     return f"{score:.4f}" if 0.1 <= abs(score) < 1 else f"{score:#.4g}"
+
+
+def printable(name: str) -> str:
+    r"""A name of a file, whoever chose it, that neither steers the terminal nor turns the text around it.
+
+    >>> printable("a\x1b[31m b\nc") == "a�[31m b�c"
+    True
+    """
+    return _STEERING.sub("�", name)
+
+
+def address(path: str) -> str:
+    """The file:// address of a plain file; empty for what lies inside an archive, is gone, or is unknown."""
+    if not os.path.isabs(path) or not os.path.isfile(path):  # noqa: PTH113, PTH117 - Path.is_file fails on a name too long
+        return ""
+    return Path(path).as_uri()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import groupby
 
 from PIL import Image as Picture
 from PIL import ImageDraw, ImageFont
@@ -13,10 +15,12 @@ from likewise.errors import BadArgument
 from likewise.show import Answer, score_text
 from likewise.types import Image
 
-GROUND, INK, FAINT, MARK, EMPTY = "#ffffff", "#1d1d1f", "#8a8a8e", "#0a66c2", "#f2f2f4"
+GROUND, INK, FAINT, MARK, EMPTY, LINE = "#ffffff", "#1d1d1f", "#6e6e73", "#0a66c2", "#f2f2f4", "#e3e3e6"
 MOST_COLUMNS = 8
-_MARGIN = 12
+_MARGIN = 16
 _FRAME = 3
+_AIR = 2
+_PLAIN = str.maketrans({"ß": "ss", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,35 @@ class _Cell:
     label: str
     picture: Image | None
     is_query: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Sizes:
+    """Lengths in pixels that follow from the side of a square."""
+
+    side: int
+
+    @property
+    def title(self) -> int:
+        return max(11, self.side // 10)
+
+    @property
+    def label(self) -> int:
+        return max(10, self.side // 15)
+
+    @property
+    def above(self) -> int:
+        return self.title + 2 * _FRAME + 8
+
+    @property
+    def row(self) -> int:
+        """From the top of a title to the foot of a label."""
+        return self.above + self.side + self.label + 12
+
+    @property
+    def step(self) -> int:
+        """From one row to the next."""
+        return self.row + max(_MARGIN, self.side // 10)
 
 
 def png(answer: Answer, *, side: int = 224, columns: int | None = None) -> bytes:
@@ -48,36 +81,38 @@ def png(answer: Answer, *, side: int = 224, columns: int | None = None) -> bytes
         cells.append(_Cell(f"{hit.rank} · {score_text(hit.score)}", _last_part(hit.key), picture))
     across = min(len(cells), columns or _columns(len(cells)))
     down = -(-len(cells) // across)
-    above, below = side // 9 + 6, side // 13 + 6
+    sizes = _Sizes(side)
     width = across * (side + _MARGIN) + _MARGIN
-    height = down * (above + side + below + _MARGIN) + _MARGIN
-    sheet = Picture.new("RGB", (width, height), GROUND)
+    sheet = Picture.new("RGB", (width, (down - 1) * sizes.step + sizes.row + _MARGIN), GROUND)
     for i, cell in enumerate(cells):
-        left = _MARGIN + (i % across) * (side + _MARGIN)
-        top = _MARGIN + (i // across) * (above + side + below + _MARGIN)
-        _draw(sheet, cell, left, top, side)
+        row, column = divmod(i, across)
+        _draw(sheet, cell, (_MARGIN + column * (side + _MARGIN), _MARGIN // 2 + row * sizes.step), sizes)
     buffer = io.BytesIO()
     sheet.save(buffer, "PNG")
     return buffer.getvalue()
 
 
-def _draw(sheet: Picture.Image, cell: _Cell, left: int, top: int, side: int) -> None:
+def _draw(sheet: Picture.Image, cell: _Cell, corner: tuple[int, int], sizes: _Sizes) -> None:
     draw = ImageDraw.Draw(sheet)
-    above = side // 9 + 6
+    left, top, side = corner[0], corner[1] + sizes.above, sizes.side
+    middle = left + side / 2
     colour = MARK if cell.is_query else INK
-    draw.text((left + side / 2, top + above - 8), cell.title, colour, _font(side // 9), anchor="ms")
-    square = (left, top + above, left + side, top + above + side)
+    baseline = top - 2 * _FRAME - 5  # the tail of the q stays clear of the frame
+    draw.text((middle, baseline), cell.title, colour, _font(sizes.title), anchor="ms")
     if cell.picture is None:
-        draw.rectangle(square, EMPTY)
-        draw.text((left + side / 2, top + above + side / 2), "cannot be shown", FAINT, _font(side // 14), anchor="mm")
+        draw.rectangle((left, top, left + side - 1, top + side - 1), EMPTY)
+        draw.text((middle, top + side / 2), "cannot be shown", FAINT, _font(sizes.label), anchor="mm")
     else:
         fitted = _fitted(Picture.fromarray(cell.picture), side)
-        sheet.paste(fitted, (left + (side - fitted.width) // 2, top + above + (side - fitted.height) // 2))
+        x, y = left + (side - fitted.width) // 2, top + (side - fitted.height) // 2
+        # A hairline: a picture on white ground shows where it ends.
+        draw.rectangle((x - 1, y - 1, x + fitted.width, y + fitted.height), outline=LINE)
+        sheet.paste(fitted, (x, y))
     if cell.is_query:
-        grown = (square[0] - _FRAME - 1, square[1] - _FRAME - 1, square[2] + _FRAME, square[3] + _FRAME)
-        draw.rectangle(grown, outline=MARK, width=_FRAME)
-    label = _shortened(draw, cell.label, side)
-    draw.text((left + side / 2, square[3] + 8), label, FAINT, _font(side // 15), anchor="mt")
+        out = _FRAME + _AIR
+        draw.rectangle((left - out, top - out, left + side + out - 1, top + side + out - 1), outline=MARK, width=_FRAME)
+    label = _shortened(draw, cell.label, sizes)
+    draw.text((middle, top + side + _FRAME + _AIR + 4), label, FAINT, _font(sizes.label), anchor="mt")
 
 
 def _fitted(picture: Picture.Image, side: int) -> Picture.Image:
@@ -95,16 +130,27 @@ def _columns(count: int) -> int:
 
 
 def _last_part(name: str) -> str:
-    """The file's own name, in letters that the font has."""
-    plain = name.rstrip("/").rpartition("/")[2]
-    return "".join(letter if letter.isprintable() and ord(letter) < 0x250 else "·" for letter in plain)
+    """The file's own name in letters that the font has: without accents, … for others; empty if nothing is left to know it by."""
+    whole = name.rstrip("/").rpartition("/")[2]
+    plain = unicodedata.normalize("NFKD", whole.translate(_PLAIN))
+    letters = (letter for letter in plain if not unicodedata.combining(letter))
+    text = "".join("".join(run) if drawn else "…" for drawn, run in groupby(letters, _is_drawn))
+    stem = text.rpartition(".")[0] or text
+    return text if any(letter.isalnum() for letter in stem) else ""
 
 
-def _shortened(draw: ImageDraw.ImageDraw, text: str, side: int) -> str:
+@lru_cache(maxsize=4096)
+def _is_drawn(letter: str) -> bool:
+    """Whether the built-in font, which has few letters beyond ASCII, draws more than an empty box."""
+    font = _font(20)
+    return letter.isprintable() and bytes(font.getmask(letter)) != bytes(font.getmask("\uffff"))
+
+
+def _shortened(draw: ImageDraw.ImageDraw, text: str, sizes: _Sizes) -> str:
     """The text with its middle left out, if it is wider than the square."""
-    font = _font(side // 15)
-    kept, whole = len(text), text
-    while draw.textlength(text, font) > side and kept > 4:
+    font = _font(sizes.label)
+    kept, whole = min(len(text), sizes.side), text
+    while draw.textlength(text, font) > sizes.side and kept > 4:
         kept -= 1
         text = f"{whole[: (kept + 1) // 2]}…{whole[len(whole) - kept // 2 :]}"
     return text
@@ -112,4 +158,4 @@ def _shortened(draw: ImageDraw.ImageDraw, text: str, side: int) -> str:
 
 @lru_cache(maxsize=8)
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(max(10, size))
+    return ImageFont.load_default(size)
