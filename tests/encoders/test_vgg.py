@@ -115,6 +115,14 @@ def test_what_is_no_file_of_weights_is_refused_and_never_run(
     assert "this was run" not in capsys.readouterr().out
 
 
+def test_the_older_format_of_files_is_read_too(vgg19_network, tmp_path: Path) -> None:
+    state = {name: value[:1].clone() for name, value in vgg19_network.state_dict().items()}
+    torch.save(state, tmp_path / "w.pth", _use_new_zipfile_serialization=False)  # as the published file of 2017
+    read = torch_vgg.state_of(tmp_path / "w.pth")
+    assert read.keys() == state.keys()
+    assert all(torch.equal(read[name], state[name]) for name in state)
+
+
 def test_a_table_of_other_things_is_refused(tmp_path: Path) -> None:
     torch.save({"epoch": 3}, tmp_path / "w.pth")
     with pytest.raises(WeightsError, match="state_dict"):

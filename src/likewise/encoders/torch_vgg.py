@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -160,13 +159,7 @@ def _file(wish: Wish) -> weights.Weights:
 def _fill(network: nn.Module, path: Path) -> None:
     import torch
 
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise WeightsError(f"{path} is no file of weights that can be trusted ({first}): fetch it again") from error
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise WeightsError(f"{path} holds no table of tensors: pass the state_dict of a torchvision vgg19")
+    state = state_of(path)
     wanted = {name: tuple(value.shape) for name, value in network.state_dict().items()}
     found = {name: tuple(value.shape) for name, value in state.items()}
     wrong = [
@@ -181,7 +174,32 @@ def _fill(network: nn.Module, path: Path) -> None:
     if wrong:
         more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
         raise WeightsError(f"{path} is not a torchvision vgg19: {'; '.join(wrong[:3])}{more}")
-    network.load_state_dict({name: value.float() for name, value in state.items()}, strict=True, assign=True)
+    with torch.no_grad():  # files of 2017 hold parameters that want gradients
+        tensors = {name: value.float() for name, value in state.items()}
+    network.load_state_dict(tensors, strict=True, assign=True)
+
+
+def state_of(path: Path) -> dict[str, Tensor]:
+    """Read a table of tensors, name → tensor; no code in the file is run.
+
+    Both formats of `torch.save` are read. The published file is of 2017 and in the older one, which cannot be mapped into
+    memory; nor should the newer one be, for who overwrites a mapped file changes the network that runs.
+
+    Raises:
+        WeightsError: If the file is damaged, or holds anything but tensors.
+    """
+    import torch
+
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # ten kinds came out of 3,000 random damages; torch's own words advise to run the file
+        raise WeightsError(
+            f"{path} cannot be read as a table of tensors ({type(error).__name__}), and nothing in it was run: it is damaged "
+            "or holds something else; pass the file that torchvision publishes, or the state_dict of a torchvision vgg19"
+        ) from error
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise WeightsError(f"{path} holds no table of tensors: pass the state_dict of a torchvision vgg19")
+    return state
 
 
 def _cut(network: nn.Module, path: str, recipe: Recipe) -> tuple[nn.Sequential, bool]:
@@ -213,8 +231,10 @@ def folded(first: nn.Linear) -> nn.Linear:
     from torch import nn
 
     places = _MAP_SIDE * _MAP_SIDE
+    channels = first.in_features // places
     with torch.no_grad():
-        summed = first.weight.double().reshape(first.out_features, first.in_features // places, places).sum(dim=2)
+        some_rows = first.weight.split(256)  # the sum is made in float64, which for all rows at once takes 800 MB
+        summed = torch.cat([rows.double().reshape(-1, channels, places).sum(dim=2) for rows in some_rows])
         small = nn.Linear(summed.shape[1], first.out_features)
         small.weight.copy_(summed)
         small.bias.copy_(first.bias)
