@@ -42,6 +42,27 @@ def load(data: bytes, name: str) -> dict[str, Plain]:
     return {_key(key, name): _checked(value, name) for key, value in content.items()}
 
 
+def load_nested(data: bytes, name: str) -> object:
+    """Dictionaries, lists, text and numbers, in any depth; a file that names anything else is refused.
+
+    Args:
+        data: The file, of any pickle protocol.
+        name: The file's, to say which one is refused.
+
+    Raises:
+        SourceError: If the file holds, or asks for, anything else.
+    """
+    try:
+        return _Bare(io.BytesIO(data), encoding="utf-8").load()
+    except Exception as error:  # a torn pickle raises anything
+        raise _distrust(name, str(error) or type(error).__name__) from error
+
+
+class _Bare(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> object:
+        raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+
+
 class _Array:
     """What the file says of an array, until all of it is known."""
 
