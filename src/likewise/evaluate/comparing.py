@@ -105,7 +105,7 @@ def _matched(a: Result, b: Result) -> list[int]:
     apart = sorted(set(keys) ^ set(places))
     if apart:
         raise BadArgument(
-            f"{len(apart)} queries are in only one of the results, such as {apart[0]}, which the other could not read: "
+            f"queries in only one of the results: {len(apart)}, such as {apart[0]}, which the other could not read: "
             "mend the file and evaluate both again"
         )
     return [places[key] for key in keys]

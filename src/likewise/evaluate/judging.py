@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +10,8 @@ from numpy.typing import NDArray
 from likewise import metrics
 from likewise.benchmarks import Classes, Truth
 from likewise.metrics import Judged, Labels
-from likewise.types import Rows, Scores
+from likewise.types import Rows, Scores, Verdict
 
-Verdict: TypeAlias = Literal["right", "wrong", "junk"]
 VERDICTS: tuple[Verdict, ...] = ("wrong", "right", "junk")
 """What the numbers of `verdicts` mean."""
 

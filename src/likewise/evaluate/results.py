@@ -12,9 +12,8 @@ import numpy as np
 from likewise.benchmarks import Facts
 from likewise.errors import BadArgument
 from likewise.evaluate.intervals import RESAMPLES, Interval
-from likewise.evaluate.judging import Verdict
 from likewise.metrics import Values
-from likewise.types import Card, Skipped
+from likewise.types import Card, Skipped, Verdict
 
 FORMAT = 1
 _HITS_WRITTEN = 10
