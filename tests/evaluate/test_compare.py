@@ -103,3 +103,11 @@ def test_results_with_other_skipped_queries_are_refused_with_the_key(tmp_path: P
     for one, other in ((whole, less), (less, whole)):
         with pytest.raises(BadArgument, match=r"in only one of the results: 1, such as 2-1\.png"):
             compare(one, other)
+
+
+def test_a_metric_that_no_query_defines_has_no_difference(pair: tuple[Result, Result]) -> None:
+    a, b = pair
+    nothing = replace(a.estimates[0], values=np.full(24, np.nan))
+    found = compare(replace(a, estimates=(nothing,)), b).differences[0]
+    assert np.isnan([found.mean, found.low, found.high, found.not_better]).all()
+    assert (found.wins, found.losses, found.ties) == (0, 0, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from evaluate.examples import benchmark, classes_of, meaningless, no_self, rows,
 from fakes import MeanColour, Memory, RandomDirections, png
 from likewise.benchmarks import Classes
 from likewise.errors import BadArgument
-from likewise.evaluate import Result, evaluate, intervals
+from likewise.evaluate import Result, evaluate, intervals, machine
 
 
 @pytest.fixture
@@ -118,3 +119,16 @@ def test_drawing_in_parts_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> No
     whole = intervals.resampled_means(values, 9)
     monkeypatch.setattr(intervals, "_DRAWN_AT_ONCE", 1000)
     np.testing.assert_array_equal(intervals.resampled_means(values, 9), whole)
+
+
+def test_the_machine_is_named_where_linux_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_: object, **__: object) -> str:
+        raise FileNotFoundError
+
+    def absent(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(Path, "read_text", missing)
+    monkeypatch.setattr(metadata, "version", absent)
+    assert machine.machine()["processor"]
+    assert list(machine.versions()) == ["python"]
