@@ -87,3 +87,21 @@ def unit_rows(count: int, dim: int = 4, seed: int = 0) -> Embeddings:
     """Random rows of unit norm."""
     rows = np.random.default_rng(seed).normal(size=(count, dim)).astype(np.float32)
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+class RandomDirections:
+    """Each picture has a random direction of its own, the same at every meeting: neighbours mean nothing. 16-d, unit."""
+
+    def __init__(self) -> None:
+        self._card = Card("random-directions", 16, Recipe("tiny", SIDE), licence="Apache-2.0")
+        self.calls = 0
+
+    @property
+    def card(self) -> Card:
+        return self._card
+
+    def encode(self, pixels: Pixels) -> Embeddings:
+        self.calls += len(pixels)
+        rows = [np.random.default_rng(list(picture[0, 0])).normal(size=16) for picture in pixels]
+        made = np.array(rows, np.float32).reshape(-1, 16)
+        return np.asarray(made / np.linalg.norm(made, axis=1, keepdims=True), np.float32)

@@ -149,6 +149,38 @@ def test_junk_is_taken_out_and_later_ranks_move_up() -> None:
     assert judged.positives.tolist() == [2]
 
 
+def test_the_revisited_setups_differ_in_what_is_a_positive_and_what_is_junk() -> None:
+    ranking, none = np.array([[4, 0, 1, 2, 3, 5]]), np.zeros(0, np.int64)
+    setups = metrics.revisited(ranking, easy=[np.array([0])], hard=[np.array([2])], junk=[np.array([4])])
+    assert setups["easy"].relevant[0].tolist() == [1, 0, 0, 0, 0, 0]  # of 0 1 3 5
+    assert setups["medium"].relevant[0].tolist() == [1, 0, 1, 0, 0, 0]  # of 0 1 2 3 5
+    assert setups["hard"].relevant[0].tolist() == [0, 1, 0, 0, 0, 0]  # of 1 2 3 5
+    aps = {name: metrics.average_precision(each, integration="trapezoid")[0] for name, each in setups.items()}
+    assert aps == pytest.approx({"easy": 1.0, "medium": (1 + (1 / 2 + 2 / 3) / 2) / 2, "hard": 0.25})
+    without_hard = metrics.revisited(ranking, [np.array([0])], [none], [np.array([4])])
+    assert np.isnan(metrics.average_precision(without_hard["hard"])[0])
+    assert without_hard["medium"].positives.tolist() == [1]
+
+
+def test_a_pair_adds_the_precision_at_its_score_to_micro_ap() -> None:
+    scores = np.array([0.1, 0.8, 0.9, 0.8], np.float32)
+    shares = metrics.micro_shares(scores, np.array([0, 1, 1, 0], bool), 3)
+    np.testing.assert_allclose(shares, [0, 2 / 3 / 3, 1 / 3, 0])
+
+
+row_sets = st.sets(st.integers(0, 14))
+
+
+@given(st.permutations(range(12)), st.integers(0, 12), row_sets, row_sets)
+def test_judging_is_that_of_plain_sets(ranking: list[int], length: int, positives: set[int], junk: set[int]) -> None:
+    ranking = ranking[:length]
+    told = [row in positives for row in ranking if row not in junk]
+    arrays = (np.array(sorted(rows), np.int64) for rows in (positives, junk))
+    found = metrics.judged(np.array([ranking], np.int64), *([rows] for rows in arrays))
+    assert found.relevant[0].tolist() == told + [False] * (length - len(told))
+    assert found.positives.tolist() == [len(positives - junk)]
+
+
 def test_a_row_twice_in_a_ranking_is_refused() -> None:
     with pytest.raises(BadArgument, match="row twice"):
         metrics.judged(np.array([[1, 1]]), [np.array([1])])

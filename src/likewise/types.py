@@ -33,6 +33,9 @@ Rows: TypeAlias = NDArray[np.int64]
 Metric: TypeAlias = Literal["cosine", "l2"]
 """How two embeddings are compared: the cosine of their angle, or minus their Euclidean distance."""
 
+Verdict: TypeAlias = Literal["right", "wrong", "junk"]
+"""What a hit is by the truth of a benchmark; junk is neither right nor wrong, and the query itself may be junk."""
+
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 Metadata: TypeAlias = Mapping[str, Json]
 

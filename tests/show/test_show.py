@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import os
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -250,6 +251,21 @@ def test_metadata_is_told_as_data() -> None:
     record = Record("k", "00" * 32, 1, 1, 2, 3, {"label": "pie", "sure": True, "tags": ["é", None]})
     text = page.html([Answer("q", None, [Hit(1, 0.5, record, 0)], [None])], title="t")
     assert 'label: pie, sure: true, tags: ["é", null]' in read(text).texts
+
+
+def test_verdicts_are_told_in_words_and_not_by_colour_alone() -> None:
+    judged = replace(answer(3), verdicts=("right", "wrong", "junk"))
+    told = page.html([judged], title="t")
+    for sign, verdict in (("✓", "right"), ("✗", "wrong"), ("–", "junk")):
+        assert f'<li class="{verdict}">' in told
+        assert f"<em>{sign} {verdict}</em>" in told
+    assert "<em>" not in page.html([answer(3)], title="t")
+
+
+def test_a_size_that_nobody_looked_up_is_left_out() -> None:
+    unknown = Hit(1, 0.5, Record("a.png", "", 0, 0, 0, 0), -1)
+    assert "0 × 0" not in page.html([Answer("q", None, [unknown], [None])], title="t")
+    assert "640 × 480" in page.html([answer(1)], title="t")
 
 
 def test_a_page_without_answers_and_an_answer_without_hits_are_pages_too() -> None:

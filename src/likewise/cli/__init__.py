@@ -9,7 +9,7 @@ from types import FrameType
 import click
 
 from likewise import __version__
-from likewise.cli import demo, index, keep, search
+from likewise.cli import demo, evaluate, index, keep, search
 from likewise.errors import LikewiseError
 
 INTERRUPTED = 130
@@ -34,7 +34,19 @@ def likewise(context: click.Context, collection: str | None) -> None:
     context.obj = collection
 
 
-for command in (index.index, search.search, keep.info, keep.skipped, keep.verify, keep.compact, keep.forget, demo.demo):
+for command in (
+    index.index,
+    search.search,
+    keep.info,
+    keep.skipped,
+    keep.verify,
+    keep.compact,
+    keep.forget,
+    demo.demo,
+    evaluate.evaluate,
+    evaluate.benchmarks,
+    evaluate.compare,
+):
     likewise.add_command(command)
 
 

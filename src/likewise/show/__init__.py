@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from likewise.types import Hit, Image
+from likewise.types import Hit, Image, Verdict
 
 # Control characters, half characters, breaks of lines, and what turns the direction of reading round.
 _STEERING = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -23,12 +23,14 @@ class Answer:
         picture: Of the query; None when it cannot be shown.
         hits: Best first.
         pictures: One for each hit; None when the original cannot be shown any more.
+        verdicts: One for each hit where the right answers are known; else empty.
     """
 
     query: str
     picture: Image | None
     hits: Sequence[Hit]
     pictures: Sequence[Image | None]
+    verdicts: Sequence[Verdict] = ()
 
 
 def score_text(score: float) -> str:

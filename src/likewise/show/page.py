@@ -11,11 +11,11 @@ from html import escape
 from PIL import Image as Picture
 
 from likewise.show import Answer, address, printable, score_text
-from likewise.types import Hit, Image
+from likewise.types import Hit, Image, Verdict
 
 _STYLE = """
-:root{color-scheme:light dark;--ground:#fff;--ink:#1d1d1f;--faint:#6b6b70;--line:#e3e3e6;--mark:#0a66c2}
-@media(prefers-color-scheme:dark){:root{--ground:#161618;--ink:#ececee;--faint:#a2a2a8;--line:#323236;--mark:#6cb2ff}}
+:root{color-scheme:light dark;--ground:#fff;--ink:#1d1d1f;--faint:#6b6b70;--line:#e3e3e6;--mark:#0a66c2;--right:#1a7f37;--wrong:#c62828}
+@media(prefers-color-scheme:dark){:root{--ground:#161618;--ink:#ececee;--faint:#a2a2a8;--line:#323236;--mark:#6cb2ff;--right:#56d364;--wrong:#ff8078}}
 *{box-sizing:border-box}
 body{margin:0 auto;max-width:1500px;padding:1.5rem;background:var(--ground);color:var(--ink);
 font:15px/1.45 system-ui,sans-serif;overflow-wrap:anywhere}
@@ -28,6 +28,9 @@ a{color:var(--mark)}a:focus-visible{outline:3px solid var(--mark);outline-offset
 figure{margin:0}
 .picture{display:block;aspect-ratio:1;border-radius:8px;padding:3px;box-shadow:inset 0 0 0 1px var(--line)}
 .query .picture{box-shadow:inset 0 0 0 3px var(--mark);padding:6px}
+.right .picture{box-shadow:inset 0 0 0 3px var(--right);padding:6px}.wrong .picture{box-shadow:inset 0 0 0 3px var(--wrong);padding:6px}
+figcaption em{display:block;font-style:normal;font-weight:600}
+.right em{color:var(--right)}.wrong em{color:var(--wrong)}.junk em{color:var(--faint)}
 .picture img{display:block;width:100%;height:100%;object-fit:contain;border-radius:5px}.small img{image-rendering:pixelated}
 a.picture:hover{box-shadow:inset 0 0 0 2px var(--mark)}
 .none{display:flex;align-items:center;justify-content:center;height:100%;text-align:center;color:var(--faint);font-size:.85rem}
@@ -37,6 +40,7 @@ figcaption span{color:var(--faint);display:block}bdi{unicode-bidi:isolate}
 """
 
 _SMALL = 64
+_SIGNS: Mapping[Verdict, str] = {"right": "✓", "wrong": "✗", "junk": "–"}
 _QUALITY = 86
 
 
@@ -77,9 +81,10 @@ def fragment(answer: Answer) -> str:
 
 def _section(number: int, answer: Answer) -> str:
     query = _figure(answer.picture, f"query: {answer.query}", "<b>query</b>", "")
+    verdicts: Sequence[Verdict | None] = answer.verdicts or [None] * len(answer.hits)
     hits = "".join(
-        f"<li>{_figure(picture, hit.key, _caption(hit), address(hit.path))}</li>"
-        for hit, picture in zip(answer.hits, answer.pictures, strict=True)
+        f"<li{_class(verdict)}>{_figure(picture, hit.key, _told(verdict) + _caption(hit), address(hit.path))}</li>"
+        for hit, picture, verdict in zip(answer.hits, answer.pictures, verdicts, strict=True)
     )
     return (
         f'<section aria-labelledby="q{number}"><h2 id="q{number}">{_name(answer.query)}</h2>'
@@ -98,12 +103,22 @@ def _figure(picture: Image | None, text: str, caption: str, link: str) -> str:
     return f"<figure>{begin}{shown}{end}<figcaption>{caption}</figcaption></figure>"
 
 
+def _class(verdict: Verdict | None) -> str:
+    return f' class="{verdict}"' if verdict else ""
+
+
+def _told(verdict: Verdict | None) -> str:
+    """The verdict in a word and a sign: colour alone does not tell everybody."""
+    return f"<em>{_SIGNS[verdict]} {verdict}</em>" if verdict else ""
+
+
 def _caption(hit: Hit) -> str:
     record = hit.record
     told = ", ".join(f"{name}: {_value(value)}" for name, value in record.metadata.items())
+    size = f"<span>{record.width} × {record.height}</span>" if record.width else ""  # 0 where nobody looked
     return (
         f"<b>{hit.rank} · {score_text(hit.score)}</b>{_name(record.key)}"
-        f"<span>{record.width} × {record.height}</span>{f'<span>{_text(told)}</span>' if told else ''}"
+        f"{size}{f'<span>{_text(told)}</span>' if told else ''}"
     )
 
 
