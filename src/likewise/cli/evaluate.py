@@ -165,10 +165,9 @@ def _bars() -> Iterator[Watch]:
 def _print_result(result: Result) -> None:
     facts, card = result.facts, result.card
     click.echo(f"{result.benchmark}: {facts.about}")
-    click.echo(f"{number(result.queries.listed, 'query').replace('querys', 'queries')}, ", nl=False)
-    click.echo(
-        f"{number(result.gallery.listed, 'gallery image')}; model {card.name} ({card.recipe.name}), {card.dim}-d"
-    )
+    asked = "1 query" if result.queries.listed == 1 else f"{result.queries.listed:,} queries"
+    searched = number(result.gallery.listed, "gallery image")
+    click.echo(f"{asked}, {searched}; model {card.name} ({card.recipe.name}), {card.dim}-d")
     table = _Table(result.estimates, ("mean", "95 % interval", "queries", "without positives"))
     for each in result.estimates:
         found = each.interval
@@ -179,7 +178,8 @@ def _print_result(result: Result) -> None:
     _print_skipped("gallery image", "counted as not found", result.gallery.skipped)
     for note in result.notes:
         click.echo(f"note: {note}")
-    click.echo(f"images: {facts.licence}; cite: {facts.citation}; {facts.home}")
+    told = {"images": facts.licence, "cite": facts.citation, "from": facts.home}
+    click.echo("; ".join(f"{name}: {value}" for name, value in told.items() if value))
 
 
 def _print_skipped(what: str, so: str, skipped: Sequence[Skipped]) -> None:
