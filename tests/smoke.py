@@ -39,6 +39,15 @@ def main() -> None:
         assert "all is well" in likewise("-c", name, "verify", "--deep")
         assert "torn.jpg" in likewise("-c", name, "skipped")
         assert "12 images" in likewise("-c", name, "compact")
+        assert "model compact" in likewise("-c", name, "index")
+        for i, kind in enumerate(("dark", "dark", "light", "light")):
+            (folder / "classes" / kind).mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (30, 30), (200 * (i // 2) + i,) * 3).save(folder / "classes" / kind / f"{i}.png")
+        told = likewise(
+            "evaluate", "folder", str(folder / "classes"), "--metric", "R@1", "--keep", f"{name}/kept", "--out", name
+        )
+        assert "1.0000" in told, told
+        likewise("compare", f"{name}/folder-compact.json", f"{name}/folder-compact.json", "--fail-below", "0")
     print("1 passed, 0 failed")
 
 

@@ -262,3 +262,11 @@ def test_a_random_ranking_scores_what_theory_says() -> None:
     assert values.mean() == pytest.approx(wanted, abs=4 * values.std() / math.sqrt(queries))
     assert metrics.precision_at_k(relevant, 7).mean() == pytest.approx(positives / n, abs=0.005)
     assert metrics.recall_at_k(judged, 10).mean() == pytest.approx(10 / n, abs=0.005)
+
+
+def test_holidays_takes_the_query_out_and_moves_later_ranks_up() -> None:
+    """Ranking query, wrong, right, right: without the query the positives stand at 1 and 2, counted from 0."""
+    value = metrics.holidays_average_precision(np.array([[4, 0, 1, 2, 3]]), [np.array([1, 2, 4])], np.array([4]))
+    assert value[0] == pytest.approx(((0 + 1 / 2) / 2 + (1 / 2 + 2 / 3) / 2) / 2)
+    alone = metrics.holidays_average_precision(np.array([[4, 0, 1, 2, 3]]), [np.array([4])], np.array([4]))
+    assert np.isnan(alone[0])

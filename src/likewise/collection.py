@@ -19,7 +19,7 @@ from likewise.stores.local.arrays import Dtype
 from likewise.types import Hit, Image, Metric, Record, Skipped
 
 FOLDER = ".likewise"
-DEFAULT_MODEL = "classical"
+DEFAULT_MODEL = "compact"
 
 
 class Hits(Sequence[Hit]):

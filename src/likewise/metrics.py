@@ -110,6 +110,25 @@ def judged_by_label(
     return Judged(relevant, counts)
 
 
+def holidays_average_precision(
+    rows: Rows, positives: Sequence[NDArray[np.int64]], queries: NDArray[np.int64]
+) -> Values:
+    """AP as INRIA Holidays computes it: the query is taken out of its ranking, later ranks move up, trapezoid.
+
+    Args:
+        rows: (q, n) gallery rows in rank order.
+        positives: For each query the other images of its group; the query among them does no harm.
+        queries: (q,) the gallery row of each query.
+
+    Returns:
+        (q,) in 0..1; NaN for a query that is alone in its group.
+
+    Source: Jégou, Douze and Schmid, ECCV 2008, whose program averages the precision before and after each positive.
+    """
+    alone = [np.array([row], np.int64) for row in queries.tolist()]
+    return average_precision(judged(rows, positives, alone), integration="trapezoid")
+
+
 def revisited(
     rows: Rows,
     easy: Sequence[NDArray[np.int64]],

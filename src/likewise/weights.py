@@ -80,10 +80,7 @@ def obtain(
     """
     cache = cache or cache_folder()
     if path is not None:
-        given = Weights(path, _sha256_of_given(path))
-        with contextlib.suppress(OSError):  # a cache that cannot be written to is no reason to refuse the file
-            _remember(given, cache)
-        return given
+        return given(path, cache)
     target = cache / "weights" / published.file_name
     if target.is_file():  # hashed once: the larger networks take a second
         found = sha256_of(target)
@@ -91,6 +88,18 @@ def obtain(
             return Weights(target, found)
     download(published.url, target, published.digest, progress)
     return Weights(target, sha256_of(target))
+
+
+def given(path: Path, cache: Path | None = None) -> Weights:
+    """A file of the user's, remembered by its SHA-256, so that a collection made with it finds it again.
+
+    Raises:
+        WeightsError: If it cannot be read.
+    """
+    file = Weights(path, _sha256_of_given(path))
+    with contextlib.suppress(OSError):  # a cache that cannot be written to is no reason to refuse the file
+        _remember(file, cache or cache_folder())
+    return file
 
 
 def by_sha256(sha256: str, cache: Path | None = None) -> Path | None:

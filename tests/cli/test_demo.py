@@ -54,7 +54,7 @@ def test_the_drawn_demo_says_how_good_the_neighbours_are(
     monkeypatch.setattr(demo.os, "cpu_count", lambda: 1)
     told = run("--instances", "3")
     assert "18 pictures of 3 kinds; queries: 15 unseen objects" in told
-    for name in ("chance", "pixels", "classical"):
+    for name in ("chance", "pixels", "classical", "compact"):
         assert name in told
     assert len(list((tmp_path / "out" / "pictures").glob("*.png"))) == 12
     assert "<img" in (tmp_path / "out" / "neighbours.html").read_text("utf-8")

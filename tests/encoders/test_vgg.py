@@ -165,4 +165,5 @@ def test_without_torch_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_all_names_are_listed() -> None:
-    assert {"classical", "pixels", "vgg19/fc1", "vgg19/conv5_4"} <= set(encoders.names())
+    assert {"compact", "classical", "pixels", "vgg19/fc1", "vgg19/conv5_4", "FILE.onnx"} <= set(encoders.names())
+    assert "onnx" not in encoders.names()

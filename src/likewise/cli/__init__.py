@@ -9,7 +9,7 @@ from types import FrameType
 import click
 
 from likewise import __version__
-from likewise.cli import demo, evaluate, index, keep, search
+from likewise.cli import demo, evaluate, index, keep, search, train
 from likewise.errors import LikewiseError
 
 INTERRUPTED = 130
@@ -42,10 +42,11 @@ for command in (
     keep.verify,
     keep.compact,
     keep.forget,
-    demo.demo,
     evaluate.evaluate,
     evaluate.benchmarks,
     evaluate.compare,
+    train.train,
+    demo.demo,
 ):
     likewise.add_command(command)
 

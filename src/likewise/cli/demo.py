@@ -86,7 +86,7 @@ def _drawn(wanted: Wanted) -> None:
     )
     asked = list(queries_of(open_place(str(queries))))
     figures: dict[str, float] = {"chance": 1 / len(rendered.KINDS)}
-    for name in ("pixels", DEFAULT_MODEL):
+    for name in ("pixels", "classical", DEFAULT_MODEL):
         place = out if name == DEFAULT_MODEL else out / name
         collection = _indexed(place, encoders.load(name), [open_place(str(gallery))])
         with collection:

@@ -43,7 +43,7 @@ class Wanted:
 @click.command()
 @click.argument("benchmark")
 @click.argument("path", required=False, type=click.Path(path_type=Path))
-@click.option("--model", help="Which model to judge: classical (default), pixels, vgg19/fc1 …")
+@click.option("--model", help="Which model to judge: compact (default), classical, vgg19/fc1, FILE.onnx …")
 @click.option("--recipe", help="How the model's input is made, where there is a choice: imagenet, cifar.")
 @click.option("--weights", type=click.Path(path_type=Path), help="A file of weights instead of the published ones.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, mps, or auto.")

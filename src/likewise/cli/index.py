@@ -45,7 +45,9 @@ class Wanted:
 
 @click.command()
 @click.argument("places", nargs=-1, metavar="[PLACE]...")
-@click.option("--model", help="Whose embeddings: classical (default), pixels, vgg19/fc1 …; fixed once there are some.")
+@click.option(
+    "--model", help="Whose embeddings: compact (default), classical, vgg19/fc1, FILE.onnx …; fixed once there are some."
+)
 @click.option("--recipe", help="How the model's input is made, where there is a choice: imagenet, cifar.")
 @click.option("--weights", type=click.Path(path_type=Path), help="A file of weights instead of the published ones.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, mps, or auto.")

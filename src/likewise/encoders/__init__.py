@@ -51,9 +51,11 @@ class Wish:
 
 
 _FAMILIES = {
+    "compact": "likewise.encoders.onnx:compact",
     "classical": "likewise.encoders.plain:classical",
     "pixels": "likewise.encoders.plain:pixels",
     "vgg19": "likewise.encoders.torch_vgg:vgg19",
+    "onnx": "likewise.encoders.onnx:onnx",
 }
 _LAYERS = {"vgg19": ("fc1", "fc2", "pool5", "conv5_4")}
 
@@ -61,7 +63,7 @@ _LAYERS = {"vgg19": ("fc1", "fc2", "pool5", "conv5_4")}
 def names() -> list[str]:
     """What can be asked for; a network has more layers than its most used ones, which are listed: docs/encoders.md."""
     families = seams.names("encoder", _FAMILIES)
-    return [name for family in families for name in _named(family)]
+    return [name for family in families if family != "onnx" for name in _named(family)] + ["FILE.onnx"]
 
 
 def load(
@@ -76,7 +78,7 @@ def load(
     """Load an encoder.
 
     Args:
-        name: A family, such as `classical`, or a family and a layer, such as `vgg19/fc1`.
+        name: A family, such as `compact`, a family and a layer, such as `vgg19/fc1`, or a FILE.onnx.
         recipe: How its input is made, where there is a choice; the family's default unless given.
         weights: A file of weights instead of the published one.
         sha256: Of the weights that are wanted, when no file is given; taken from the cache.
@@ -89,6 +91,9 @@ def load(
         WeightsError: If the weights are absent or are not this network's.
         DownloadError: If they must be fetched and cannot be.
     """
+    if name.endswith(".onnx"):
+        path = Path(name).expanduser()
+        name, weights = f"onnx/{path.stem}", path if weights is None else weights
     family, _, layer = name.partition("/")
     factory = cast("Callable[[Wish], Encoder]", seams.resolve("encoder", family, _FAMILIES))
     return factory(Wish(layer, recipe, weights, sha256 or None, device, progress))

@@ -43,7 +43,7 @@ class Vgg19:
     """
 
     def __init__(self, stages: nn.Sequential, card: Card, device: torch.device) -> None:
-        self._stages = stages
+        self.stages = stages
         self._card = card
         self._device = device
 
@@ -60,7 +60,7 @@ class Vgg19:
             return np.zeros((0, self._card.dim), np.float32)
         batch = torch.from_numpy(images.normalise(pixels, self._card.recipe)).to(self._device)
         with torch.inference_mode():
-            out = cast("Tensor", self._stages(batch))
+            out = cast("Tensor", self.stages(batch))
             if out.dim() == 4:
                 out = out.mean(dim=(2, 3))
             if self._card.unit:
@@ -233,7 +233,9 @@ def folded(first: nn.Linear) -> nn.Linear:
     places = _MAP_SIDE * _MAP_SIDE
     channels = first.in_features // places
     with torch.no_grad():
-        some_rows = first.weight.split(256)  # the sum is made in float64, which for all rows at once takes 800 MB
+        some_rows = torch.split(
+            first.weight, 256
+        )  # the sum is made in float64, which for all rows at once takes 800 MB
         summed = torch.cat([rows.double().reshape(-1, channels, places).sum(dim=2) for rows in some_rows])
         small = nn.Linear(summed.shape[1], first.out_features)
         small.weight.copy_(summed)

@@ -1,0 +1,68 @@
+"""Networks to start from: the built-in one, files that training wrote, and the layers of torchvision's."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from likewise import encoders
+from likewise.encoders.torch_vgg import Vgg19
+from likewise.errors import BadArgument, WeightsError
+from likewise.train.export import state_of
+from likewise.train.network import Compact
+from likewise.types import Card
+
+
+class Pooled(nn.Module):
+    """Stages of a network, maps averaged over their places, rows unit."""
+
+    def __init__(self, stages: nn.Module) -> None:
+        super().__init__()
+        self.stages = stages
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """(n, 3, height, width) → (n, dim) of unit norm."""
+        out = cast(Tensor, self.stages(pixels))
+        return functional.normalize(out.mean(dim=(2, 3)) if out.dim() == 4 else out)
+
+
+def network_of(name: str, *, recipe: str | None = None, weights: Path | None = None) -> tuple[nn.Module, Card]:
+    """A network that can be trained on, and the card of the encoder that it is.
+
+    Args:
+        name: `compact`, a FILE.onnx that training of `compact` wrote, or `vgg19/LAYER`.
+        recipe: Where there is a choice.
+        weights: A file instead of the published one.
+
+    Raises:
+        BadArgument: If the model has no network that can be trained.
+        WeightsError: If a file holds another network.
+    """
+    encoder = encoders.load(name, recipe=recipe, weights=weights, device="cpu")
+    if isinstance(encoder, Vgg19):
+        return Pooled(encoder.stages), encoder.card
+    if name == "compact":
+        return _compact(Path(str(files("likewise.encoders") / "compact.onnx"))), encoder.card
+    if name.endswith(".onnx"):
+        return _compact(Path(name)), encoder.card
+    raise BadArgument(
+        f"{name} cannot be trained on: start from compact, vgg19/LAYER, or a FILE.onnx that training wrote"
+    )
+
+
+def _compact(path: Path) -> Compact:
+    state = state_of(path)
+    try:
+        network = Compact(state["project.weight"].shape[0])
+        wanted = network.state_dict()
+        counts = {key: torch.zeros_like(value) for key, value in wanted.items() if key.endswith("num_batches_tracked")}
+        network.load_state_dict({**{key: state[key] for key in wanted if key not in counts}, **counts}, strict=True)
+    except (KeyError, RuntimeError) as error:
+        raise WeightsError(f"{path} is another network than compact, whose layers are not known: {error}") from error
+    network.stem.requires_grad_(False)
+    return network

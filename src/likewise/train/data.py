@@ -1,0 +1,175 @@
+"""Labelled pictures in memory, from any source, and the order in which training meets them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from likewise import images
+from likewise.errors import BadArgument, BadImage, SourceError
+from likewise.sources import Source
+from likewise.types import Item, Pixels, Recipe, Skipped
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """Pictures of known classes.
+
+    Attributes:
+        pixels: (n, side, side, 3) uint8.
+        labels: (n,) from 0.
+        names: Of the classes; `names[labels[i]]` is picture i's.
+        keys: Of the pictures.
+        skipped: What could not be read or has no class.
+    """
+
+    pixels: Pixels
+    labels: NDArray[np.int64]
+    names: tuple[str, ...]
+    keys: tuple[str, ...]
+    skipped: tuple[Skipped, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def only(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> Labelled:
+        """Some of the pictures; classes without any left are dropped and the others numbered anew."""
+        rows = np.flatnonzero(chosen) if chosen.dtype == np.bool_ else chosen
+        left, labels = np.unique(self.labels[rows], return_inverse=True)
+        names = tuple(self.names[label] for label in left)
+        return Labelled(self.pixels[rows], labels.astype(np.int64), names, tuple(self.keys[row] for row in rows))
+
+
+def gathered(
+    source: Source,
+    recipe: Recipe,
+    *,
+    workers: int = 2,
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
+    labelled: bool = True,
+) -> Labelled:
+    """Read and decode all pictures of a source.
+
+    The class is the source's label if it tells one (CIFAR), or else the folder that the picture lies in.
+
+    Args:
+        source: A folder of folders, an archive of such, CIFAR.
+        recipe: Makes the pixels.
+        workers: Threads.
+        progress: Told (pictures read, pictures in all).
+        labelled: Without it every picture is taken, and all are of one class.
+
+    Raises:
+        BadArgument: If there are fewer than two classes.
+    """
+    items = sorted(source.items(), key=lambda item: item.key)  # the same order from folders and from the official files
+    pixels: list[NDArray[np.uint8]] = []
+    classes: list[str] = []
+    keys: list[str] = []
+    skipped: list[Skipped] = []
+
+    def read(item: Item) -> NDArray[np.uint8] | str:
+        try:
+            return images.prepare(source.read(item), recipe).pixels
+        except (BadImage, SourceError) as error:
+            return str(error)
+
+    with ThreadPoolExecutor(workers) as pool:
+        for done, (item, found) in enumerate(zip(items, pool.map(read, items), strict=True), 1):
+            name = class_of(item) if labelled else "any"
+            if isinstance(found, str) or not name:
+                skipped.append(Skipped(item.key, found if isinstance(found, str) else "lies in no folder of a class"))
+            else:
+                pixels.append(found)
+                classes.append(name)
+                keys.append(item.key)
+            progress(done, len(items))
+    names, labels = np.unique(classes, return_inverse=True)
+    if len(names) < (2 if labelled else 1):
+        raise BadArgument(f"{source.name} has {len(names)} classes: training needs at least two, one folder for each")
+    return Labelled(np.stack(pixels), labels.astype(np.int64), tuple(names.tolist()), tuple(keys), tuple(skipped))
+
+
+def class_of(item: Item) -> str:
+    """The label that the source tells, or the name of the folder that the picture lies in; empty if there is none.
+
+    >>> class_of(Item("birds/heron/1.jpg"))
+    'heron'
+    """
+    label = item.metadata.get("label")
+    return str(label) if label is not None else "/".join(item.key.rsplit("/", 2)[-2:-1])
+
+
+def held_out(
+    labelled: Labelled, *, classes: Sequence[str] = (), images: int = 0, seed: int = 0
+) -> tuple[Labelled, Labelled]:
+    """Split what is trained on from what judges it: whole classes, and/or some images of the classes that stay.
+
+    Args:
+        labelled: Everything.
+        classes: Names of classes that are kept out of training altogether.
+        images: How many images of the other classes are kept out, spread evenly over them.
+        seed: Of the choice of images.
+
+    Returns:
+        What to train on, and what to judge with (it may be empty).
+
+    Raises:
+        BadArgument: If a class is unknown, or nothing would be left to train on.
+    """
+    unknown = set(classes) - set(labelled.names)
+    if unknown:
+        raise BadArgument(f"no class is called {', '.join(sorted(unknown))}: choose from {', '.join(labelled.names)}")
+    chosen = np.isin(labelled.labels, [labelled.names.index(name) for name in classes])
+    if images:
+        draw = np.random.default_rng(seed)
+        order = draw.permutation(np.flatnonzero(~chosen))
+        chosen[_first_of_each(order, labelled.labels)[:images]] = True
+    if chosen.all():
+        raise BadArgument("everything would be held out: leave at least two classes to train on")
+    return labelled.only(~chosen), labelled.only(chosen)
+
+
+def _first_of_each(order: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The same rows, such that the first of every class come before the second of any."""
+    turn = np.zeros(len(order), np.int64)
+    seen: dict[int, int] = {}
+    for i, label in enumerate(labels[order].tolist()):
+        turn[i] = seen.get(label, 0)
+        seen[label] = int(turn[i]) + 1
+    return order[np.argsort(turn, kind="stable")]
+
+
+def batches(
+    labels: NDArray[np.int64], batch: int, seed: int, epoch: int, per_class: int = 0
+) -> Iterator[NDArray[np.int64]]:
+    """The rows of one epoch, in batches of equal size: the same for the same seed and epoch.
+
+    Args:
+        labels: (n,) of all pictures.
+        batch: Pictures in a batch; with fewer pictures than that there is one batch of all.
+        seed: Of the run.
+        epoch: From 0.
+        per_class: 0 takes every picture once (those that fill no batch wait for the next epoch); m draws classes, all as
+            often, and m pictures of each (class-balanced), for losses that need several of one class.
+    """
+    draw = np.random.default_rng([seed, epoch])
+    batch = min(batch, len(labels))
+    count = len(labels) // batch
+    if not per_class:
+        order = draw.permutation(len(labels))
+        for i in range(count):
+            yield order[i * batch : (i + 1) * batch]
+        return
+    members = [np.flatnonzero(labels == label) for label in range(int(labels.max()) + 1)]
+    groups = max(1, batch // per_class)
+    waiting: list[int] = []
+    for _ in range(count):
+        while len(waiting) < groups:
+            waiting += draw.permutation(len(members)).tolist()
+        chosen, waiting = waiting[:groups], waiting[groups:]
+        yield np.concatenate([draw.choice(members[c], per_class, replace=len(members[c]) < per_class) for c in chosen])

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Picture
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("onnx")
+pytest.importorskip("matplotlib")
+
+import likewise
+from likewise import encoders
+from likewise.cli import train as cli_train
+from likewise.errors import BadArgument
+from likewise.sources import open_source
+from likewise.train import job, losses, scratch
+from likewise.train.augment import Augmentation
+from likewise.train.backbones import network_of
+from likewise.train.loop import Plan
+from likewise.train.recipes import METHODS, Method
+
+QUICK = Plan(epochs=4, batch=10, filter_rate=0.05, sides=((0.0, 16),), augmentation=Augmentation(2, mirror=False))
+ANEW = Method("tiny", "none", "normalised-softmax", QUICK)
+
+
+@pytest.fixture(scope="module")
+def stripes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five classes of ten noisy pictures; the class is the colour of a stripe."""
+    folder = tmp_path_factory.mktemp("stripes")
+    draw = np.random.default_rng(0)
+    for label in range(5):
+        (folder / f"class{label}").mkdir()
+        for i in range(10):
+            pixels = draw.integers(0, 120, (32, 32, 3)).astype(np.uint8)
+            pixels[6 * label : 6 * label + 6, :, label % 3] += 130
+            Picture.fromarray(pixels).save(folder / f"class{label}" / f"{i}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def own(stripes: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, job.Outcome]:
+    folder = tmp_path_factory.mktemp("own")
+    wanted = job.Wanted(ANEW, hold_out_images=10, licence="CC0-1.0")
+    return folder, job.train(open_source(str(stripes)), wanted, folder)
+
+
+def test_a_network_from_nothing_becomes_a_file_that_indexes_and_searches(own, stripes: Path, tmp_path: Path) -> None:
+    folder, outcome = own
+    assert outcome.model == folder / "model.onnx"
+    assert (outcome.trained_on, outcome.judged_on) == (40, 10)
+    assert outcome.agreement > 0.99
+    assert outcome.after[0] >= 0.3  # chance is 0.11
+    assert np.isnan(outcome.before[0])
+    with Picture.open(folder / "curves.png") as curves:
+        assert curves.size[0] > 300
+    photos = likewise.index(stripes, collection=tmp_path, model=str(outcome.model))
+    hits = photos.search(stripes / "class0" / "0.png", k=3)
+    assert hits[0].key.endswith("class0/0.png")
+    assert hits[0].score == pytest.approx(1, abs=1e-5)
+    with likewise.open(tmp_path) as again:  # the file is found by its content
+        assert again.search(stripes / "class0" / "0.png", k=1)[0].key == hits[0].key
+
+
+def test_what_was_trained_can_be_trained_on(own, stripes: Path, tmp_path: Path) -> None:
+    _, outcome = own
+    method = Method("fine", "none", "supcon", Plan(epochs=3, batch=20, optimiser="adamw", rate=1e-3, per_class=4))
+    wanted = job.Wanted(method, start=str(outcome.model), hold_out_classes=0.4, kept="float32")
+    source = open_source(str(stripes))
+    fine = job.train(source, wanted, tmp_path)
+    assert (fine.trained_on, fine.judged_on) == (30, 20)
+    assert fine.before[0] >= 0
+    assert fine.card.dim == scratch.DIM
+    assert fine.card.licence == "CC0-1.0"
+    assert "trained on 30 pictures of 3 classes" in fine.card.source
+    assert encoders.load(str(fine.model)).card.weights_sha256 != encoders.load(str(outcome.model)).card.weights_sha256
+
+
+def test_neural_codes_are_shortened_by_a_pca(own, stripes: Path, tmp_path: Path) -> None:
+    plan = Plan(epochs=1, batch=20, optimiser="adamw", rate=1e-4)
+    method = Method("codes", "arXiv:1404.1777", "softmax", plan, whitened_to=12)
+    fine = job.train(open_source(str(stripes)), job.Wanted(method, start=str(own[1].model)), tmp_path)
+    encoder = encoders.load(str(fine.model))
+    assert encoder.card.dim == fine.card.dim == 12
+    rows = encoder.encode(np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3)).astype(np.uint8))
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
+    with pytest.raises(BadArgument, match="keep fewer"):
+        job.shortened(torch.nn.Identity(), rows, 13)
+
+
+def test_pairs_are_mined_where_there_are_no_labels(own, stripes: Path, tmp_path: Path) -> None:
+    plan = Plan(epochs=1, batch=20, optimiser="adamw", rate=1e-4, per_class=2)
+    wanted = job.Wanted(Method("siamese", "none", "contrastive", plan), start=str(own[1].model), mined=True)
+    fine = job.train(open_source(str(stripes / "class1")), wanted, tmp_path)
+    assert fine.trained_on == 10
+    with pytest.raises(BadArgument, match="start from one"):
+        job.train(open_source(str(stripes)), job.Wanted(ANEW, mined=True), tmp_path / "x")
+
+
+def test_a_layer_of_vgg19_can_be_trained_on(vgg19_weights: Path) -> None:
+    network, card = network_of("vgg19/conv1_2", recipe="cifar", weights=vgg19_weights)
+    pixels = torch.randn(2, 3, 32, 32)
+    out = network(pixels)
+    assert out.shape == (2, card.dim)
+    out.sum().backward()
+    assert any(each.grad is not None for each in network.parameters())
+
+
+def test_models_without_a_network_are_refused() -> None:
+    with pytest.raises(BadArgument, match="classical cannot be trained on"):
+        network_of("classical")
+
+
+def test_too_many_held_out_classes_are_refused(stripes: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadArgument, match="hold out fewer"):
+        job.train(open_source(str(stripes)), job.Wanted(ANEW, hold_out_classes=0.8), tmp_path)
+
+
+def test_the_command_line_knows_all_methods_and_losses() -> None:
+    assert set(cli_train.METHODS) == set(METHODS)
+    assert set(cli_train.LOSSES) == set(losses.NAMES)
