@@ -1,111 +1,140 @@
-"""CIFAR-10 and CIFAR-100: test images look for train images; or held-out classes among themselves."""
+"""CIFAR-10 and CIFAR-100: test images searched among the training images, or classes that no training has seen."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import numpy as np
 
-from likewise.benchmarks.parts import Several, counted
-from likewise.benchmarks.types import Benchmark, Classes, Facts
-from likewise.errors import SourceError
+from likewise.benchmarks import layout
+from likewise.benchmarks.types import Benchmark, Facts
+from likewise.benchmarks.views import Chosen
+from likewise.errors import BadArgument, SourceError
 from likewise.sources import Source, open_source
+from likewise.sources.cifar import open_cifar
 from likewise.types import Item
 
-_METRICS = ("P@7", "P@1", "P@10", "mAP", "MAP@R", "R-precision", "MRR", "kNN@20")
-_OPEN_METRICS = ("R@1", "MAP@R", "R-precision", "R@2", "R@4", "R@8", "mAP")
-_PAPER = "Krizhevsky, Learning Multiple Layers of Features from Tiny Images, technical report, 2009"
+Classes: TypeAlias = Literal[10, 100]
+
 _HOME = "https://www.cs.toronto.edu/~kriz/cifar.html"
-_HELD_OUT = 0.2
-
-
-def held_out_classes(names: Sequence[str]) -> tuple[str, ...]:
-    """The classes that a class-disjoint benchmark judges with: the last fifth by name. Training leaves them out.
-
-    >>> held_out_classes(["e", "a", "b", "d", "c"])
-    ('e',)
-    """
-    ordered = sorted(set(names))
-    return tuple(ordered[len(ordered) - round(_HELD_OUT * len(ordered)) :])
+_CITATION = "Alex Krizhevsky: Learning Multiple Layers of Features from Tiny Images. Technical report, University of Toronto, 2009"
+_METRICS = ("mAP", "P@1", "P@7", "P@10", "R-precision", "MAP@R", "kNN@20")
+_DISJOINT_METRICS = ("R@1", "R@2", "R@4", "R@8", "P@7", "R-precision", "MAP@R", "mAP")
 
 
 def cifar10(path: Path | None) -> Benchmark:
-    """CIFAR-10, test → train."""
-    return _test_to_train("cifar10", 10, path)
+    """The 10,000 test images of CIFAR-10 among its 50,000 training images; see `open_benchmark`."""
+    return _test_in_train("cifar10", path, 10)
 
 
 def cifar100(path: Path | None) -> Benchmark:
-    """CIFAR-100, test → train."""
-    return _test_to_train("cifar100", 100, path)
+    """The 10,000 test images of CIFAR-100 among its 50,000 training images; see `open_benchmark`."""
+    return _test_in_train("cifar100", path, 100)
+
+
+def cifar10_disjoint(path: Path | None) -> Benchmark:
+    """All 12,000 images of the 2 held-out classes of CIFAR-10, each among the others; see `open_benchmark`."""
+    return _held_out("cifar10-disjoint", path, 10)
 
 
 def cifar100_disjoint(path: Path | None) -> Benchmark:
-    """The last 20 classes of CIFAR-100 by name, train and test together, each image among the others."""
-    sides = _sides(path, "cifar100-disjoint")
-    names = held_out_classes([_label(item) for side in sides for item in side.items()])
-    chosen = Several(sides, lambda item: _label(item) in names)
-    labels = _numbers(chosen, names)
-    facts = Facts(
-        "each image of the 20 held-out classes is searched among the 11,999 others; itself is left out by row",
-        _HOME,
-        "not stated; MIT for the collection as commonly redistributed",
-        f"{_PAPER}; class-disjoint protocol: Musgrave et al., ECCV 2020, arXiv:2003.08505",
+    """All 12,000 images of the 20 held-out classes of CIFAR-100, each among the others; see `open_benchmark`."""
+    return _held_out("cifar100-disjoint", path, 100)
+
+
+def held_out_classes(names: Iterable[str]) -> tuple[str, ...]:
+    """The classes that a class-disjoint benchmark asks for, and that no training for it may see.
+
+    Args:
+        names: Of all classes, at least two.
+
+    Returns:
+        The last fifth of the sorted names, at least one.
+
+    Raises:
+        BadArgument: If there are fewer than two.
+
+    >>> held_out_classes(["dog", "ant", "cow", "bee", "elk"])
+    ('elk',)
+    """
+    ordered = sorted(set(names))
+    if len(ordered) < 2:
+        raise BadArgument(f"{len(ordered)} classes cannot be split into some to train on and some to ask for: give two")
+    return tuple(ordered[-max(1, len(ordered) // 5) :])
+
+
+def _test_in_train(name: str, path: Path | None, classes: Classes) -> Benchmark:
+    what = f"Test images of CIFAR-{classes} searched among its training images; right is the same class."
+    facts = Facts(what, _HOME, "not stated", _CITATION)
+    whole, items = _opened(name, path, classes, facts)
+    queries = [item for item in items if item.metadata["split"] == "test"]
+    gallery = [item for item in items if item.metadata["split"] == "train"]
+    if not queries or not gallery:
+        raise SourceError(f"{path}: only one of train and test is there; {name} wants both: get it from {_HOME}")
+    notes = (
+        *layout.counted(len(queries), 10_000, "queries"),
+        *layout.counted(len(gallery), 50_000, "gallery images"),
+        "the gallery is the training set of the classes asked for: an encoder trained on it is measured as a classifier",
     )
-    truth = Classes(labels, labels, np.arange(len(labels)), names)
-    notes = counted(len(labels), 12_000, "images of held-out classes")
-    return Benchmark("cifar100-disjoint", facts, chosen, chosen, {"": truth}, _OPEN_METRICS, notes)
+    truth = layout.apart(_labels(queries), _labels(gallery))
+    return Benchmark(name, facts, Chosen(whole, gallery), Chosen(whole, queries), {"": truth}, _METRICS, notes)
 
 
-def _test_to_train(name: str, classes: int, path: Path | None) -> Benchmark:
-    train, test = _sides(path, name)
-    names = tuple(sorted({_label(item) for item in train.items()}))
-    queries, gallery = _numbers(test, names), _numbers(train, names)
-    facts = Facts(
-        f"each test image is searched among the train images; right is what shows the same of {classes} classes",
-        _HOME,
-        "not stated; MIT for the collection as commonly redistributed",
-        _PAPER,
+def _held_out(name: str, path: Path | None, classes: Classes) -> Benchmark:
+    what = (
+        f"Images of the last fifth of CIFAR-{classes}'s sorted classes, each among the others; right is the same class."
     )
-    truth = Classes(queries, gallery, np.full(len(queries), -1), names)
-    notes = (*counted(len(gallery), 50_000, "train images"), *counted(len(queries), 10_000, "test images"))
-    return Benchmark(name, facts, train, test, {"": truth}, _METRICS, notes)
+    facts = Facts(what, _HOME, "not stated", _CITATION)
+    whole, items = _opened(name, path, classes, facts)
+    held_out = held_out_classes(_labels(items))
+    chosen = [item for item in items if item.metadata["label"] in held_out]
+    source, truth = Chosen(whole, chosen), layout.among_themselves(_labels(chosen))
+    notes = layout.counted(len(chosen), 12_000, "images")
+    return Benchmark(name, facts, source, source, {"": truth}, _DISJOINT_METRICS, notes)
 
 
-def _sides(path: Path | None, name: str) -> tuple[Source, Source]:
-    """Train and test of the official layout (folder or archive), or of two folders with a folder for each class."""
+def _opened(name: str, path: Path | None, classes: Classes, facts: Facts) -> tuple[Source, list[Item]]:
+    """CIFAR with that many classes, and its items."""
     if path is None:
-        official = "cifar-10-python.tar.gz" if name == "cifar10" else "cifar-100-python.tar.gz"
-        raise SourceError(f"{name} needs its files: fetch {official} from {_HOME} and give its path")
-    if path.is_dir() and (path / "train").is_dir() and (path / "test").is_dir():
-        whole = open_source(str(path))
-        return _Half(whole, "train"), _Half(whole, "test")
-    from likewise.sources.cifar import open_cifar
+        raise BadArgument(f"{name} needs the path of CIFAR's folder or .tar.gz: get it from {facts.home}")
+    source: Source = _Folders(path) if _is_folders(path) else open_cifar(Path(path))
+    items = list(source.items())
+    # only CIFAR-100 has coarse labels; a copy that lost them still has more classes than ten
+    found = 100 if "coarse_label" in items[0].metadata or len(np.unique(_labels(items))) > 10 else 10
+    if found != classes:
+        other = name.replace(str(classes), str(found))
+        raise SourceError(
+            f"{path}: holds CIFAR-{found}; {name} wants CIFAR-{classes}: ask for {other}, or get it from {_HOME}"
+        )
+    return source, items
 
-    return open_cifar(path, "train"), open_cifar(path, "test")
+
+def _is_folders(path: Path) -> bool:
+    return (path / "train").is_dir() and (path / "test").is_dir()
 
 
-class _Half:
-    """One of the folders train and test."""
+class _Folders:
+    """CIFAR as many copies of it are: `train/CLASS/NAME.png` and `test/CLASS/NAME.png`."""
 
-    def __init__(self, whole: Source, half: str) -> None:
-        self._whole, self._half = whole, half
-        self.location, self.name = whole.location, f"{whole.name}/{half}"
+    def __init__(self, path: Path) -> None:
+        self._whole = open_source(str(path))
+        self.location, self.name = self._whole.location, self._whole.name
 
     def items(self) -> Iterator[Item]:
-        yield from (item for item in self._whole.items() if item.key.startswith(f"{self._half}/"))
+        for item in self._whole.items():
+            split, _, label = item.key.rpartition("/")[0].partition("/")
+            if split in ("train", "test") and label:
+                yield replace(item, metadata={"label": label, "split": split})
 
     def read(self, item: Item) -> bytes:
         return self._whole.read(item)
 
     def covers(self, key: str) -> bool:
-        return key.startswith(f"{self._half}/")
+        return self._whole.covers(key)
 
 
-def _label(item: Item) -> str:
-    return str(item.metadata.get("label") or item.key.rsplit("/", 2)[-2])
-
-
-def _numbers(source: Source, names: Sequence[str]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    number = {name: i for i, name in enumerate(names)}
-    return np.array([number.get(_label(item), -1) for item in source.items()], np.int64)
+def _labels(items: Iterable[Item]) -> list[str]:
+    return [str(item.metadata["label"]) for item in items]

@@ -1,59 +1,114 @@
-"""The benchmark that draws itself: by kind of thing, and by the very object seen from elsewhere."""
+"""The benchmark that this program draws: which kind of thing is this, and where else is this very thing?"""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from likewise import weights
-from likewise.benchmarks import rendered
-from likewise.benchmarks.parts import listed
-from likewise.benchmarks.types import Benchmark, Classes, Facts
+from likewise.benchmarks import layout
+from likewise.benchmarks import rendered as drawing
+from likewise.benchmarks.rendered import Scene
+from likewise.benchmarks.types import Benchmark, Facts
+from likewise.benchmarks.views import Files
+from likewise.errors import BadArgument
 
-_INSTANCES = 30
+_CITATION = "Likewise, docs/rendered.md; name the version, since another one may draw other pictures"
 _UNSEEN = 5
-_HOME = "drawn by this program"
-_LICENCE = "Apache-2.0"
+
+KINDS = Facts(
+    about="Drawn objects that the gallery does not hold, searched among 40 kinds of drawn things; right is the same kind.",
+    home="drawn by likewise itself",
+    licence="Apache-2.0",
+    citation=_CITATION,
+)
+INSTANCES = Facts(
+    about="A second view of each drawn object, searched among the first views of all; right is the same object.",
+    home="drawn by likewise itself",
+    licence="Apache-2.0",
+    citation=_CITATION,
+)
+Progress = Callable[[int, int], None]
 
 
-def category(path: Path | None) -> Benchmark:
-    """2,400 pictures of 40 kinds; 200 unseen objects look for their kind."""
-    scenes = rendered.scenes(_INSTANCES, 2)
-    unseen = rendered.scenes(_UNSEEN, 1, first_instance=_INSTANCES)
-    folder = _drawn(path, [*scenes, *unseen])
-    truth = Classes(_kinds(unseen), _kinds(scenes), np.full(len(unseen), -1), rendered.KINDS)
-    facts = Facts(
-        "unseen objects of 40 kinds are searched among 2,400 pictures; right is the kind", _HOME, _LICENCE, "likewise"
-    )
-    sources = listed(folder, map(_file, scenes)), listed(folder, map(_file, unseen))
-    return Benchmark("rendered", facts, *sources, {"": truth}, ("P@7", "P@1", "mAP", "MAP@R"))
+def rendered(
+    path: Path | None,
+    *,
+    instances: int = 30,
+    seed: int = 0,
+    side: int = 160,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> Benchmark:
+    """Which kind is this? Two views of each object are the gallery, one view of five further objects the queries.
+
+    Args:
+        path: Where the pictures are drawn and kept; the cache folder unless given.
+        instances: Objects of each kind in the gallery.
+        seed: Another seed is another world.
+        side: Pixels of the longer side.
+        workers: Processes that draw.
+        progress: Told (pictures that exist, all pictures).
+
+    Raises:
+        BadArgument: If a number is out of range.
+    """
+    _check(instances)
+    gallery = drawing.scenes(instances, 2)
+    queries = drawing.scenes(_UNSEEN, 1, first_instance=instances)
+    folder = _drawn(path, [*gallery, *queries], (seed, side), workers, progress)
+    held, asked = _kinds(gallery), _kinds(queries)
+    truth = layout.apart(asked, held)
+    metrics = ("P@7", "P@1", "P@10", "mAP", "R-precision", "MAP@R", "kNN@20")
+    sources = Files(folder, _keys(gallery), held), Files(folder, _keys(queries), asked)
+    return Benchmark("rendered", KINDS, *sources, {"": truth}, metrics, _notes(instances, seed, side))
 
 
-def instance(path: Path | None) -> Benchmark:
-    """1,200 objects, one view of each searched by another view of the same."""
-    scenes = rendered.scenes(_INSTANCES, 2)
-    folder = _drawn(path, scenes)
-    first, second = ([scene for scene in scenes if scene.view == view] for view in (0, 1))
-    rows = np.arange(len(first))
-    facts = Facts(
-        "a second view of each of 1,200 objects is searched among the first views", _HOME, _LICENCE, "likewise"
-    )
-    sources = listed(folder, map(_file, first)), listed(folder, map(_file, second))
-    truth = Classes(rows, rows, np.full(len(rows), -1))
-    return Benchmark("rendered-instance", facts, *sources, {"": truth}, ("R@1", "R@10", "MRR"))
+def rendered_instance(
+    path: Path | None,
+    *,
+    instances: int = 30,
+    seed: int = 0,
+    side: int = 160,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> Benchmark:
+    """Where else is this very object? View 0 of each object is the gallery, view 1 the queries; as `rendered`."""
+    _check(instances)
+    both = drawing.scenes(instances, 2)
+    gallery, queries = [scene for scene in both if scene.view == 0], [scene for scene in both if scene.view == 1]
+    folder = _drawn(path, both, (seed, side), workers, progress)
+    labels = [f"{scene.kind}-{scene.instance:03d}" for scene in gallery]
+    truth = layout.apart(labels, labels)
+    sources = Files(folder, _keys(gallery), labels), Files(folder, _keys(queries), labels)
+    metrics = ("R@1", "R@2", "R@4", "R@8", "R@10", "MRR")
+    return Benchmark("rendered-instance", INSTANCES, *sources, {"": truth}, metrics, _notes(instances, seed, side))
 
 
-def _drawn(path: Path | None, scenes: list[rendered.Scene]) -> Path:
-    folder = path or weights.cache_folder() / "rendered" / "seed-0"
-    rendered.write(folder, scenes, workers=os.cpu_count() or 1)
+def _check(instances: int) -> None:
+    if instances < 1:
+        raise BadArgument(f"instances is {instances}: draw at least 1 object of each kind")
+
+
+def _drawn(
+    path: Path | None, scenes: Sequence[Scene], how: tuple[int, int], workers: int, progress: Progress | None
+) -> Path:
+    """The folder with the pictures; of its own for each seed and side, which files do not tell apart."""
+    seed, side = how
+    home = Path(path) if path is not None else weights.cache_folder() / "data" / "rendered"
+    folder = home / f"seed-{seed}-side-{side}"
+    drawing.write(folder, scenes, seed=seed, side=side, workers=workers, progress=progress)
     return folder
 
 
-def _file(scene: rendered.Scene) -> str:
-    return f"{scene.kind}/{scene.name}.jpg"
+def _keys(scenes: Sequence[Scene]) -> list[str]:
+    return [f"{scene.kind}/{scene.name}.jpg" for scene in scenes]
 
 
-def _kinds(scenes: list[rendered.Scene]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    return np.array([rendered.KINDS.index(scene.kind) for scene in scenes], np.int64)
+def _kinds(scenes: Sequence[Scene]) -> list[str]:
+    return [scene.kind for scene in scenes]
+
+
+def _notes(instances: int, seed: int, side: int) -> tuple[str, ...]:
+    usual = (instances, seed, side) == (30, 0, 160)
+    return () if usual else (f"{instances} objects of each kind, seed {seed}, {side} pixels, not the usual 30, 0, 160",)

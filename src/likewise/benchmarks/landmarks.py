@@ -1,4 +1,4 @@
-"""Oxford5k and Paris6k, and their revisited ground truth: buildings seen from elsewhere, queries cut out by a box."""
+"""Oxford and Paris buildings with their first ground truth: text files that call images good, ok or junk for each query."""
 
 from __future__ import annotations
 
@@ -6,217 +6,131 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from likewise.benchmarks.parts import (
-    Box,
-    Cropped,
-    counted,
-    half_there,
-    listed,
-    needed,
-    rows_of,
-    text_of,
-    with_distractors,
-)
+from likewise.benchmarks import layout
 from likewise.benchmarks.types import Benchmark, Facts, Lists, RowSet
-from likewise.errors import SourceError
-from likewise.sources import plain_pickles
+from likewise.benchmarks.views import Cropped, Files, with_distractors
+from likewise.images import Box
 
-_CORRUPT = frozenset(  # of Paris6k, as its page lists them
-    f"paris_{place}_{number}"
-    for place, numbers in {
-        "louvre": "000136 000146",
-        "moulinrouge": "000422",
-        "museedorsay": "001059",
-        "notredame": "000188",
-        "pantheon": "000284 000960 000974",
-        "pompidou": "000195 000196 000201 000467 000640",
-        "sacrecoeur": "000299 000330 000353",
-        "triomphe": "000662 000833 000863 000867",
-    }.items()
-    for number in numbers.split()
+TERMS = "Flickr's terms of use, and the Visual Geometry Group's terms of access"
+
+OXFORD = Facts(
+    about="55 boxes that show 11 landmarks, searched among 5,063 photographs of Oxford; right are the good and the ok ones.",
+    home="https://www.robots.ox.ac.uk/~vgg/data/oxbuildings/",
+    licence=TERMS,
+    citation=(
+        "James Philbin, Ondřej Chum, Michael Isard, Josef Sivic and Andrew Zisserman: Object Retrieval with Large Vocabularies "
+        "and Fast Spatial Matching. CVPR 2007"
+    ),
 )
-_REVISITED_METRICS = ("mAP-trapezoid", "revisited-P@1", "revisited-P@5", "revisited-P@10")
+PARIS = Facts(
+    about="55 boxes that show 11 landmarks, searched among 6,392 photographs of Paris; right are the good and the ok ones.",
+    home="https://www.robots.ox.ac.uk/~vgg/data/parisbuildings/",
+    licence=TERMS,
+    citation=(
+        "James Philbin, Ondřej Chum, Michael Isard, Josef Sivic and Andrew Zisserman: Lost in Quantization: Improving "
+        "Particular Object Retrieval in Large Scale Image Databases. CVPR 2008"
+    ),
+)
+# these files of the official archives hold a web page of Flickr's instead of a picture
+_NO_IMAGES = {
+    *("paris_louvre_000136", "paris_louvre_000146", "paris_moulinrouge_000422", "paris_museedorsay_001059"),
+    *("paris_notredame_000188", "paris_pantheon_000284", "paris_pantheon_000960", "paris_pantheon_000974"),
+    *("paris_pompidou_000195", "paris_pompidou_000196", "paris_pompidou_000201", "paris_pompidou_000467"),
+    *("paris_pompidou_000640", "paris_sacrecoeur_000299", "paris_sacrecoeur_000330", "paris_sacrecoeur_000353"),
+    *("paris_triomphe_000662", "paris_triomphe_000833", "paris_triomphe_000863", "paris_triomphe_000867"),
+}
+_METRICS = ("mAP-trapezoid", "mAP", "P@10")
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """One of the two cities.
+class _Asked:
+    """One query of the ground truth, all images by name."""
 
-    Attributes:
-        name: Of the benchmark.
-        home: Of its files.
-        images: How many the gallery has.
-        queries: How many there are.
-        paper: To cite.
+    image: str
+    box: Box
+    positives: tuple[str, ...]
+    junk: tuple[str, ...]
+
+
+def oxford5k(path: Path | None, *, distractors: Path | str | None = None) -> Benchmark:
+    """All images anywhere below the folder, the ground truth in it or in one folder below; see `open_benchmark`.
+
+    The query's whole image stays in the gallery and counts, as in its authors' program.
     """
-
-    name: str
-    home: str
-    images: int
-    queries: int
-    paper: str
+    return _landmarks(layout.place_of("oxford5k", path, OXFORD), OXFORD, 5063, distractors)
 
 
-_OXFORD = _Place(
-    "oxford5k",
-    "https://www.robots.ox.ac.uk/~vgg/data/oxbuildings/",
-    5062,
-    55,
-    "Philbin et al., Object Retrieval with Large Vocabularies and Fast Spatial Matching, CVPR 2007",
-)
-_PARIS = _Place(
-    "paris6k",
-    "https://www.robots.ox.ac.uk/~vgg/data/parisbuildings/",
-    6392,
-    55,
-    "Philbin et al., Lost in Quantization, CVPR 2008",
-)
-_REVISITED_HOME = "http://cmp.felk.cvut.cz/revisitop/"
-_ROXFORD = _Place("roxford5k", _REVISITED_HOME, 4993, 70, "Radenović et al., CVPR 2018, arXiv:1803.11285")
-_RPARIS = _Place("rparis6k", _REVISITED_HOME, 6322, 70, "Radenović et al., CVPR 2018, arXiv:1803.11285")
+def paris6k(path: Path | None, *, distractors: Path | str | None = None) -> Benchmark:
+    """As `oxford5k`, without the 20 files that hold no picture; see `open_benchmark`."""
+    return _landmarks(layout.place_of("paris6k", path, PARIS), PARIS, 6392, distractors)
 
 
-def oxford5k(path: Path | None, distractors: Path | None = None) -> Benchmark:
-    """Oxford5k by its original ground truth: good and ok are right, junk is junk."""
-    return _original(_OXFORD, path, distractors)
+def corners(x1: float, y1: float, x2: float, y2: float) -> Box:
+    """The box between two corners, rounded as the field's programs round them (Pillow's crop)."""
+    left, top, right, bottom = round(x1), round(y1), round(x2), round(y2)
+    return left, top, right - left, bottom - top
 
 
-def paris6k(path: Path | None, distractors: Path | None = None) -> Benchmark:
-    """Paris6k by its original ground truth; its twenty broken images are left out."""
-    return _original(_PARIS, path, distractors)
-
-
-def roxford5k(path: Path | None, distractors: Path | None = None) -> Benchmark:
-    """Revisited Oxford: easy, medium, hard."""
-    return _revisited(_ROXFORD, path, distractors)
-
-
-def rparis6k(path: Path | None, distractors: Path | None = None) -> Benchmark:
-    """Revisited Paris: easy, medium, hard."""
-    return _revisited(_RPARIS, path, distractors)
-
-
-def _original(place: _Place, path: Path | None, distractors: Path | None) -> Benchmark:
-    folder = needed(
-        path, place.name, place.home, "the images and the files *_query.txt, *_good.txt, *_ok.txt, *_junk.txt"
+def _landmarks(place: layout.Place, facts: Facts, official: int, distractors: Path | str | None) -> Benchmark:
+    stems = place.by_stem(distractors)
+    for name in _NO_IMAGES:
+        stems.pop(name, None)
+    asked = [_asked(place, file) for file in _query_files(place)]
+    _check(place, stems, asked)
+    rows = {stem: row for row, stem in enumerate(stems)}
+    truth = Lists(
+        positives=tuple(_rows(rows, query.positives) for query in asked),
+        junk=tuple(_rows(rows, query.junk) for query in asked),
     )
-    truths = sorted(folder.rglob("*_query.txt"))
-    if not truths:
-        raise SourceError(f"{folder}: holds no *_query.txt: unpack the ground truth from {place.home} into it")
-    files = {each.stem: each.relative_to(folder).as_posix() for each in sorted(folder.rglob("*.jpg"))}
-    names = [name for name in files if name not in _CORRUPT]
-    row = {name: i for i, name in enumerate(names)}
-    boxes: dict[str, Box] = {}
-    positives: list[RowSet] = []
-    junk: list[RowSet] = []
-    named: list[str] = []
-    for each in truths:
-        name, box = _query(each, place.home)
-        right, left_out = (
-            _names(each, "good", place.home) + _names(each, "ok", place.home),
-            _names(each, "junk", place.home),
-        )
-        named += [name, *right, *left_out]
-        if name in files and files[name] not in boxes:
-            boxes[files[name]] = box
-            positives.append(rows_of(right, row))
-            junk.append(rows_of(left_out, row))
-    notes = half_there([name for name in named if name not in _CORRUPT], row, "images of the ground truth", place.home)
-    notes += counted(len(names), place.images, "images") + counted(len(boxes), place.queries, "queries")
-    gallery, more = with_distractors(folder, [files[name] for name in names], distractors)
-    facts = Facts(
-        "each query, a building cut out by its box, is searched among all; good and ok are right, junk is taken out, "
-        "and the query's own image counts as in the original",
-        place.home,
-        "not stated; photos from Flickr",
-        place.paper,
-    )
-    asked = Cropped(listed(folder, boxes), boxes)
-    truth = Lists(tuple(positives), tuple(junk))
-    return Benchmark(place.name, facts, gallery, asked, {"": truth}, ("mAP-trapezoid", "P@1", "P@10"), notes + more)
+    whole = Files(place.folder, list(stems.values()))
+    queries = Cropped(whole, [(stems[query.image], query.box) for query in asked])
+    gallery, appended = with_distractors(whole, distractors)
+    notes = (*layout.counted(len(asked), 55, "queries"), *layout.counted(len(stems), official, "images"), *appended)
+    return Benchmark(place.name, facts, gallery, queries, {"": truth}, _METRICS, notes)
 
 
-def _revisited(place: _Place, path: Path | None, distractors: Path | None) -> Benchmark:
-    file = f"gnd_{place.name}.pkl"
-    folder = needed(path, place.name, place.home, f"{file} and jpg/")
-    found = next(iter(sorted(folder.rglob(file))), None)
-    if found is None:
-        raise SourceError(f"{folder}: holds no {file}: fetch it from {place.home}")
-    names, asked, truths = _gnd(plain_pickles.load_nested(found.read_bytes(), str(found)), found)
-    files = {each.stem: each.relative_to(folder).as_posix() for each in sorted(folder.rglob("*.jpg"))}
-    notes = half_there([*names, *asked], dict.fromkeys(files, 0), "images of the ground truth", place.home)
-    gallery, more = with_distractors(folder, [files.get(name, f"jpg/{name}.jpg") for name in names], distractors)
-    queries = [files.get(name, f"jpg/{name}.jpg") for name in asked]
-    boxes = {file: _box(truth.get("bbx"), found) for file, truth in zip(queries, truths, strict=True)}
-    lists = {name: [_rows(truth.get(name), len(names), found) for truth in truths] for name in ("easy", "hard", "junk")}
-    setups = {
-        "medium": _setup([lists["easy"], lists["hard"]], [lists["junk"]]),
-        "hard": _setup([lists["hard"]], [lists["junk"], lists["easy"]]),
-        "easy": _setup([lists["easy"]], [lists["junk"], lists["hard"]]),
-    }
-    facts = Facts(
-        "each query, cut out by its box, is searched among images that hold no query; easy, medium and hard differ in what is "
-        "right and what is junk",
-        place.home,
-        "not stated; photos from Flickr",
-        place.paper,
-    )
-    notes += counted(len(names), place.images, "images") + counted(len(asked), place.queries, "queries")
-    whole = Cropped(listed(folder, queries), boxes)
-    return Benchmark(place.name, facts, gallery, whole, setups, _REVISITED_METRICS, notes + more)
+def _query_files(place: layout.Place) -> list[Path]:
+    """The files of queries in the folder itself or the first one below that has any."""
+    below = (place.folder / name for name in layout.names_in(place.folder))
+    for folder in (place.folder, *below):
+        found = [folder / name for name in layout.names_in(folder) if name.endswith("_query.txt")]
+        if found:
+            return found
+    raise place.wrong("no ground truth is there", "its files such as all_souls_1_query.txt in it or in a folder below")
 
 
-def _setup(right: Sequence[Sequence[RowSet]], left_out: Sequence[Sequence[RowSet]]) -> Lists:
-    positives = tuple(np.unique(np.concatenate(parts)) for parts in zip(*right, strict=True))
-    junk = tuple(np.unique(np.concatenate(parts)) for parts in zip(*left_out, strict=True))
-    return Lists(positives, junk)
+def _asked(place: layout.Place, file: Path) -> _Asked:
+    def listed(kind: str) -> tuple[str, ...]:
+        beside = file.with_name(file.name.replace("_query.txt", f"_{kind}.txt"))
+        if not beside.is_file():
+            raise place.wrong(f"{beside.name} is not there", "it beside the query's file")
+        return tuple(layout.lines_of(beside))
 
-
-def _query(file: Path, home: str) -> tuple[str, Box]:
-    """The image and the box of one `*_query.txt`."""
-    parts = text_of(file, home)[0].split()
+    lines = layout.lines_of(file)
+    parts = lines[0].split() if lines else []
     try:
-        left, top, right, bottom = (float(part) for part in parts[1:5])
-    except ValueError as error:
-        raise SourceError(f"{file}: wants a name and four numbers: fetch it anew from {home}") from error
-    return parts[0].removeprefix("oxc1_"), _whole(left, top, right, bottom)
+        image, (x1, y1, x2, y2) = parts[0], map(float, parts[1:])
+        box = corners(x1, y1, x2, y2)
+    except (IndexError, ValueError, OverflowError) as error:
+        raise place.wrong(f"{file.name} reads {' '.join(parts)!r}", "an image and four numbers there") from error
+    return _Asked(image.removeprefix("oxc1_"), box, (*listed("good"), *listed("ok")), listed("junk"))
 
 
-def _names(query: Path, kind: str, home: str) -> list[str]:
-    return text_of(query.with_name(query.name.replace("_query.txt", f"_{kind}.txt")), home)
+def _check(place: layout.Place, stems: dict[str, str], asked: Sequence[_Asked]) -> None:
+    """Every image that the ground truth names must be there, and be of the right city."""
+    named = {name for query in asked for name in (query.image, *query.positives, *query.junk)} - _NO_IMAGES
+    strange = next(
+        (query.image for query in asked if query.image.startswith("paris_") != (place.name == "paris6k")), None
+    )
+    if strange is not None:
+        raise place.wrong(f"its ground truth asks for {strange}", "that of its own city")
+    missing = sorted(named - stems.keys())
+    if missing:
+        raise place.wrong(
+            f"{len(missing):,} of the {len(named):,} images that its ground truth names are missing, such as {missing[0]}.jpg",
+            "all of them below the folder",
+        )
 
 
-def _gnd(content: object, file: Path) -> tuple[list[str], list[str], list[dict[str, object]]]:
-    """(imlist, qimlist, gnd) of the revisited ground truth, checked."""
-    if isinstance(content, dict):
-        names, asked, truths = (content.get(key) for key in ("imlist", "qimlist", "gnd"))
-        if (
-            isinstance(names, list)
-            and isinstance(asked, list)
-            and isinstance(truths, list)
-            and len(asked) == len(truths)
-        ):
-            return [str(name) for name in names], [str(name) for name in asked], [dict(truth) for truth in truths]
-    raise SourceError(f"{file}: has no imlist, qimlist and gnd that fit together: fetch it anew from {_REVISITED_HOME}")
-
-
-def _box(values: object, file: Path) -> Box:
-    if not isinstance(values, list | tuple) or len(values) != 4:
-        raise SourceError(f"{file}: a query has no box of four numbers: fetch it anew from {_REVISITED_HOME}")
-    left, top, right, bottom = (float(value) for value in values)
-    return _whole(left, top, right, bottom)
-
-
-def _whole(left: float, top: float, right: float, bottom: float) -> Box:
-    """Corners to left, top, width and height in whole pixels, as Pillow's crop rounds them."""
-    x, y = round(left), round(top)
-    return x, y, round(right) - x, round(bottom) - y
-
-
-def _rows(values: object, count: int, file: Path) -> RowSet:
-    rows = np.asarray(values if isinstance(values, list | tuple) else [], np.int64).reshape(-1)
-    if len(rows) and not (rows.min() >= 0 and rows.max() < count):
-        raise SourceError(f"{file}: names row {rows.max()} of {count} images: fetch it anew from {_REVISITED_HOME}")
-    return np.unique(rows)
+def _rows(rows: dict[str, int], names: Sequence[str]) -> RowSet:
+    return layout.row_set(rows[name] for name in names if name in rows)

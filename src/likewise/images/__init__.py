@@ -6,21 +6,21 @@ gallery's were. What is read, what is refused and what is done to each kind: doc
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL.Image import Resampling, fromarray
+from PIL.Image import Resampling
 
 from likewise.errors import BadArgument
+from likewise.images.cutting import Box, cut
 from likewise.images.limits import Limits
 from likewise.images.reading import Picture, reading
 from likewise.images.resizing import Plan, carry_out, centre_cut, shortened, whole
 from likewise.types import Image, Pixels, Recipe
 
-__all__ = ["Limits", "Prepared", "cut", "decode", "normalise", "prepare", "thumbnail"]
+__all__ = ["Box", "Limits", "Prepared", "cut", "decode", "normalise", "prepare", "thumbnail"]
 
 _DEFAULT_LIMITS = Limits()
 _RESAMPLING = {
@@ -104,28 +104,6 @@ def decode(data: bytes, limits: Limits = _DEFAULT_LIMITS) -> Image:
             bottom = min(top + step, picture.height)
             pixels[top:bottom] = np.asarray(picture.region(0, top, picture.width, bottom))
         return pixels
-
-
-def cut(data: bytes, box: tuple[int, int, int, int], limits: Limits = _DEFAULT_LIMITS) -> bytes:
-    """A part of one image, as a PNG.
-
-    Args:
-        data: The encoded bytes.
-        box: Left, top, width and height in pixels of the upright picture; what lies outside of it is left out.
-        limits: As for `decode`.
-
-    Raises:
-        BadImage: If the bytes are no whole image within the limits.
-        BadArgument: If the box has no pixel in common with the picture.
-    """
-    left, top, width, height = box
-    picture = decode(data, limits)
-    part = picture[max(0, top) : max(0, top + height), max(0, left) : max(0, left + width)]
-    if not part.size:
-        raise BadArgument(f"the box {box} lies outside of a picture of {picture.shape[1]} × {picture.shape[0]}")
-    file = io.BytesIO()
-    fromarray(part).save(file, "PNG", compress_level=1)
-    return file.getvalue()
 
 
 def normalise(pixels: Pixels, recipe: Recipe) -> NDArray[np.float32]:
