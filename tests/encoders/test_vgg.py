@@ -145,6 +145,38 @@ def test_every_named_layer_is_the_activation_behind_its_module(vgg19_network) ->
     assert {type(pool) for pool in pools} == {torch.nn.MaxPool2d}
 
 
+def test_layers_of_one_pass_are_those_of_the_single_encoders(vgg19_weights: Path) -> None:
+    names = ["vgg19/conv3_1|max", "vgg19/fc1", "vgg19/conv3_1|gem", "vgg19/pool5", "vgg19/conv3_1"]
+    (shared,) = encoders.load_together(names, recipe="cifar", weights=vgg19_weights, device="cpu")
+    pixels = pictures(3, 32)
+    assert [card.pooling for card in shared.cards] == ["max", "", "gem", "mean", "mean"]
+    for name, card, rows in zip(names, shared.cards, shared.encode(pixels), strict=True):
+        alone = encoders.load(name, recipe="cifar", weights=vgg19_weights, device="cpu")
+        assert card == alone.card
+        near(rows, alone.encode(pixels))
+    assert [rows.shape for rows in shared.encode(pixels[:0])] == [(0, card.dim) for card in shared.cards]
+
+
+def test_poolings_by_hand(vgg19_network, vgg19_weights: Path) -> None:
+    maps = by_hand(vgg19_network, pictures(2, 32), "cifar", torch_vgg.module_path("conv2_2")).astype(np.float64)
+    wanted = {
+        "max": maps.max(axis=(2, 3)),
+        "gem": np.cbrt((np.maximum(maps, 1e-6) ** 3).mean(axis=(2, 3))),
+        "mean": maps.mean(axis=(2, 3)),
+    }
+    for pooling, rows in wanted.items():
+        encoder = encoders.load(f"vgg19/conv2_2|{pooling}", recipe="cifar", weights=vgg19_weights, device="cpu")
+        near(encoder.encode(pictures(2, 32)), rows / np.linalg.norm(rows, axis=1, keepdims=True))
+        assert encoder.card.pooling == pooling
+
+
+def test_poolings_that_are_not_there_are_refused(vgg19_weights: Path) -> None:
+    with pytest.raises(UnknownName, match="mean, max, gem"):
+        encoders.load("vgg19/conv2_2|median", weights=vgg19_weights)
+    with pytest.raises(BadArgument, match=r"no map .* without \|max"):
+        encoders.load("vgg19/fc1|max", weights=vgg19_weights)
+
+
 def test_wrong_wishes_are_refused(vgg19_weights: Path) -> None:
     with pytest.raises(UnknownName, match="imagenet or cifar"):
         encoders.load("vgg19/fc1", recipe="mnist", weights=vgg19_weights)
@@ -165,5 +197,7 @@ def test_without_torch_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_all_names_are_listed() -> None:
-    assert {"compact", "classical", "pixels", "vgg19/fc1", "vgg19/conv5_4", "FILE.onnx"} <= set(encoders.names())
+    assert {"compact", "classical", "pixels", "vgg19/fc1", "vgg19/conv5_4", "FILE.onnx", "FILE.npz"} <= set(
+        encoders.names()
+    )
     assert "onnx" not in encoders.names()

@@ -9,7 +9,7 @@ from types import FrameType
 import click
 
 from likewise import __version__
-from likewise.cli import demo, evaluate, index, keep, search, train
+from likewise.cli import demo, evaluate, index, keep, search, train, tune
 from likewise.errors import LikewiseError
 
 INTERRUPTED = 130
@@ -45,6 +45,7 @@ for command in (
     evaluate.evaluate,
     evaluate.benchmarks,
     evaluate.compare,
+    tune.tune,
     train.train,
     demo.demo,
 ):

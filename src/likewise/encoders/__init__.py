@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, cast
@@ -56,14 +56,19 @@ _FAMILIES = {
     "pixels": "likewise.encoders.plain:pixels",
     "vgg19": "likewise.encoders.torch_vgg:vgg19",
     "onnx": "likewise.encoders.onnx:onnx",
+    "whitened": "likewise.encoders.whitened:whitened",
 }
+_FILES = {".onnx": "onnx", ".npz": "whitened"}  # ending of a file → the family that reads it
+_TOGETHER = {"vgg19": "likewise.encoders.torch_vgg:together"}
 _LAYERS = {"vgg19": ("fc1", "fc2", "pool5", "conv5_4")}
 
 
 def names() -> list[str]:
     """What can be asked for; a network has more layers than its most used ones, which are listed: docs/encoders.md."""
     families = seams.names("encoder", _FAMILIES)
-    return [name for family in families if family != "onnx" for name in _named(family)] + ["FILE.onnx"]
+    return [name for family in families if family not in _FILES.values() for name in _named(family)] + [
+        f"FILE{ending}" for ending in _FILES
+    ]
 
 
 def load(
@@ -91,12 +96,70 @@ def load(
         WeightsError: If the weights are absent or are not this network's.
         DownloadError: If they must be fetched and cannot be.
     """
-    if name.endswith(".onnx"):
-        path = Path(name).expanduser()
-        name, weights = f"onnx/{path.stem}", path if weights is None else weights
+    for ending, files in _FILES.items():
+        if name.endswith(ending):
+            path = Path(name).expanduser()
+            name, weights = f"{files}/{path.stem}", path if weights is None else weights
     family, _, layer = name.partition("/")
     factory = cast("Callable[[Wish], Encoder]", seams.resolve("encoder", family, _FAMILIES))
     return factory(Wish(layer, recipe, weights, sha256 or None, device, progress))
+
+
+class Together(Protocol):
+    """Several embeddings of the same pixels at the price of one pass, where a family can do that."""
+
+    @property
+    def cards(self) -> tuple[Card, ...]:
+        """One for each embedding; all of one recipe."""
+        ...
+
+    def encode(self, pixels: Pixels) -> list[Embeddings]:
+        """(n, dim) for each card."""
+        ...
+
+
+class _Alone:
+    """One encoder, seen as several."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+
+    @property
+    def cards(self) -> tuple[Card, ...]:
+        return (self._encoder.card,)
+
+    def encode(self, pixels: Pixels) -> list[Embeddings]:
+        return [self._encoder.encode(pixels)]
+
+
+def load_together(
+    names: Sequence[str], *, recipe: str | None = None, weights: Path | None = None, device: str = "auto"
+) -> list[Together]:
+    """Load several encoders, the layers of one network as one.
+
+    Args:
+        names: As for `load`.
+        recipe: Of the families that have a choice.
+        weights: A file for the families that have published weights.
+        device: As for `load`.
+
+    Raises:
+        As `load`.
+    """
+    grouped: dict[str, list[str]] = {}
+    for name in names:
+        family, slash, layer = name.partition("/")
+        shared = family in _TOGETHER and slash
+        grouped.setdefault(family if shared else name, []).append(layer if shared else "")
+    made: list[Together] = []
+    for name, layers in grouped.items():
+        if name in _TOGETHER and layers != [""]:
+            factory = cast("Callable[[Wish, Sequence[str]], Together]", seams.resolve("encoder", name, _TOGETHER))
+            made.append(factory(Wish("", recipe, weights, None, device), layers))
+        else:
+            takes = name.partition("/")[0] in _TOGETHER
+            made.append(_Alone(load(name, recipe=recipe if takes else None, weights=weights if takes else None)))
+    return made
 
 
 def refuse_wishes(family: str, wish: Wish, recipe: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -33,11 +34,14 @@ RECIPES = {
 
 _BLOCKS = (2, 2, 4, 4, 4)  # convolutions in each block of configuration E
 _FULLY_CONNECTED = {"fc1": "classifier.1", "fc2": "classifier.4", "logits": "classifier.6"}
+POOLINGS = ("mean", "max", "gem")
+_GEM_P = 3.0  # where Radenović et al. start from, arXiv:1711.02512
+_GEM_LEAST = 1e-6
 _MAP_SIDE = 7  # what the network pools every last map to, whatever the input
 
 
 class Vgg19:
-    """One layer of VGG-19; maps are averaged over their places and made unit, vectors stay raw.
+    """One layer of VGG-19; maps are pooled over their places and made unit, vectors stay raw.
 
     Source: Simonyan and Zisserman, ICLR 2015, arXiv:1409.1556; the average of a map: Babenko and Lempitsky, ICCV 2015, arXiv:1510.07493.
     """
@@ -60,12 +64,57 @@ class Vgg19:
             return np.zeros((0, self._card.dim), np.float32)
         batch = torch.from_numpy(images.normalise(pixels, self._card.recipe)).to(self._device)
         with torch.inference_mode():
-            out = cast("Tensor", self.stages(batch))
-            if out.dim() == 4:
-                out = out.mean(dim=(2, 3))
-            if self._card.unit:
-                out = torch.nn.functional.normalize(out, dim=1)
-        return out.float().cpu().numpy()
+            return _pooled(cast("Tensor", self.stages(batch)), self._card)
+
+
+class Layers:
+    """Several layers of VGG-19 in one pass through the network, each as `Vgg19` gives it up to rounding."""
+
+    def __init__(self, network: nn.Module, cards: Sequence[Card], device: torch.device) -> None:
+        self.cards = tuple(cards)
+        self._network, self._device = network, device
+
+    def encode(self, pixels: Pixels) -> list[Embeddings]:
+        """(n, dim) for each card, in their order; pixels are those of the cards' one recipe."""
+        import torch
+
+        if not len(pixels):
+            return [np.zeros((0, card.dim), np.float32) for card in self.cards]
+        out = torch.from_numpy(images.normalise(pixels, self.cards[0].recipe)).to(self._device)
+        wanted = {card.layer for card in self.cards}
+        seen: dict[str, Tensor] = {}
+        with torch.inference_mode():
+            for name, module in _steps(self._network):
+                out = module(out)
+                if name in wanted:
+                    seen[name] = out
+                if len(seen) == len(wanted):
+                    break
+            return [_pooled(seen[card.layer], card) for card in self.cards]
+
+
+def together(wish: Wish, layers: Sequence[str]) -> Layers:
+    """Several layers for one pass.
+
+    Raises:
+        As `vgg19`.
+    """
+    import torch
+
+    recipe, network, file = _whole(wish)
+    device = _device(wish.device)
+    network = network.eval().to(device)
+    dims: dict[str, int] = {}
+    with torch.inference_mode():
+        out = torch.zeros(1, 3, recipe.side, recipe.side, device=device)
+        for name, module in _steps(network):
+            out = module(out)
+            dims[name] = int(out.shape[1])
+    cards = []
+    for layer in layers:
+        path, pooling = _layer(layer)
+        cards.append(_card(wish, layer, file, (path, pooling, recipe, dims[path])))
+    return Layers(network, cards, device)
 
 
 def vgg19(wish: Wish) -> Vgg19:
@@ -76,31 +125,83 @@ def vgg19(wish: Wish) -> Vgg19:
         UnknownName: If there is no such layer or recipe.
         WeightsError: If the file is not one of VGG-19.
     """
+    path, pooling = _layer(wish.layer or "fc1")
+    recipe, network, file = _whole(wish)
+    device = _device(wish.device)
+    stages = _cut(network, path, recipe).eval().to(device)
+    dim = _dim(stages, recipe, device)
+    return Vgg19(stages, _card(wish, wish.layer or "fc1", file, (path, pooling, recipe, dim)), device)
+
+
+def _layer(layer: str) -> tuple[str, str]:
+    """Module and pooling that a layer's name means; no pooling where the output is no map.
+
+    >>> _layer("conv5_4|gem"), _layer("pool5"), _layer("fc1")
+    (('features.35', 'gem'), ('features.36', 'mean'), ('classifier.1', ''))
+    """
+    name, bar, pooling = layer.partition("|")
+    path = module_path(name)
+    if not path.startswith("features"):
+        if bar:
+            raise BadArgument(f"vgg19/{name} is no map that could be pooled: go without |{pooling}")
+        return path, ""
+    if bar and pooling not in POOLINGS:
+        raise UnknownName(f"no pooling is called {pooling!r}: take {', '.join(POOLINGS)}")
+    return path, pooling or "mean"
+
+
+def _whole(wish: Wish) -> tuple[Recipe, nn.Module, weights.Weights]:
     recipe = RECIPES.get(wish.recipe or "imagenet")
     if recipe is None:
         raise UnknownName(f"vgg19 has no recipe {wish.recipe!r}: take {' or '.join(RECIPES)}")
-    path = module_path(wish.layer or "fc1")
     network = _empty_network()
     file = _file(wish)
     _fill(network, file.path)
-    device = _device(wish.device)
-    stages, maps = _cut(network, path, recipe)
-    stages = stages.eval().to(device)
-    dim = _dim(stages, recipe, device)
-    card = Card(
-        name=f"vgg19/{wish.layer or 'fc1'}",
+    return recipe, network, file
+
+
+def _card(wish: Wish, layer: str, file: weights.Weights, told: tuple[str, str, Recipe, int]) -> Card:
+    path, pooling, recipe, dim = told
+    return Card(
+        name=f"vgg19/{layer}",
         dim=dim,
         recipe=recipe,
-        metric="cosine" if maps else "l2",
-        unit=maps,
+        metric="cosine" if pooling else "l2",
+        unit=bool(pooling),
         layer=path,
-        pooling="mean" if maps else "",
+        pooling=pooling,
         weights_sha256=file.sha256,
         licence=PUBLISHED.licence,
         source=PUBLISHED.source if wish.weights is None else str(wish.weights.name),
         paper="arXiv:1409.1556",
     )
-    return Vgg19(stages, card, device)
+
+
+def _pooled(out: Tensor, card: Card) -> Embeddings:
+    """Maps (n, channels, height, width) pooled over their places; unit if the card says so."""
+    import torch
+
+    if card.pooling == "max":
+        out = out.amax(dim=(2, 3))
+    elif card.pooling == "gem":
+        out = out.clamp(min=_GEM_LEAST).pow(_GEM_P).mean(dim=(2, 3)).pow(1 / _GEM_P)
+    elif card.pooling:
+        out = out.mean(dim=(2, 3))
+    if card.unit:
+        out = torch.nn.functional.normalize(out, dim=1)
+    return out.float().cpu().numpy()
+
+
+def _steps(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """Every module in the order of the forward pass, by its name in the whole network."""
+    from torch import nn
+
+    for i, module in enumerate(cast("nn.Sequential", network.get_submodule("features"))):
+        yield f"features.{i}", module
+    yield "avgpool", network.get_submodule("avgpool")
+    yield "flatten", nn.Flatten()
+    for i, module in enumerate(cast("nn.Sequential", network.get_submodule("classifier"))):
+        yield f"classifier.{i}", module
 
 
 def module_path(layer: str) -> str:
@@ -202,20 +303,20 @@ def state_of(path: Path) -> dict[str, Tensor]:
     return state
 
 
-def _cut(network: nn.Module, path: str, recipe: Recipe) -> tuple[nn.Sequential, bool]:
-    """The modules up to a layer, and whether its output is a map."""
+def _cut(network: nn.Module, path: str, recipe: Recipe) -> nn.Sequential:
+    """The modules up to a layer."""
     from torch import nn
 
     part, _, number = path.partition(".")
     features = cast("nn.Sequential", network.get_submodule("features"))
     if part == "features":
-        return nn.Sequential(*list(features)[: int(number) + 1]), True
+        return nn.Sequential(*list(features)[: int(number) + 1])
     classifier = list(cast("nn.Sequential", network.get_submodule("classifier")))[: int(number) + 1]
     classifier = [module for module in classifier if not isinstance(module, nn.Dropout)]  # idle after training
     if recipe.side // 2**5 == 1:
         classifier[0] = folded(cast("nn.Linear", classifier[0]))
-        return nn.Sequential(features, nn.Flatten(), *classifier), False
-    return nn.Sequential(features, network.get_submodule("avgpool"), nn.Flatten(), *classifier), False
+        return nn.Sequential(features, nn.Flatten(), *classifier)
+    return nn.Sequential(features, network.get_submodule("avgpool"), nn.Flatten(), *classifier)
 
 
 def folded(first: nn.Linear) -> nn.Linear:
@@ -233,9 +334,7 @@ def folded(first: nn.Linear) -> nn.Linear:
     places = _MAP_SIDE * _MAP_SIDE
     channels = first.in_features // places
     with torch.no_grad():
-        some_rows = torch.split(
-            first.weight, 256
-        )  # the sum is made in float64, which for all rows at once takes 800 MB
+        some_rows = torch.split(first.weight, 256)  # in float64 all rows at once would take 800 MB
         summed = torch.cat([rows.double().reshape(-1, channels, places).sum(dim=2) for rows in some_rows])
         small = nn.Linear(summed.shape[1], first.out_features)
         small.weight.copy_(summed)
