@@ -120,7 +120,8 @@ def train(
     draw_curves(folder / LOG, folder / CURVES)
     trained = trained.to("cpu")
     if wanted.method.whitened_to:
-        sample = training.pixels[: 50 * wanted.method.whitened_to]
+        order = np.random.default_rng(wanted.method.plan.seed).permutation(len(training))  # pictures lie class by class
+        sample = training.pixels[np.sort(order[: 50 * wanted.method.whitened_to])]
         trained = shortened(trained, embedded(trained, sample, recipe, torch.device("cpu")), wanted.method.whitened_to)
     after = (float("nan"), float("nan"))
     if len(judges):
