@@ -10,7 +10,7 @@ pytest.importorskip("torch")
 
 from likewise.errors import BadArgument
 from likewise.sources import open_source
-from likewise.train.data import Labelled, batches, class_of, gathered, held_out
+from likewise.train.data import Labelled, batches, class_of, gathered, held_out, together
 from likewise.train.mining import mined_labels
 from likewise.types import Item, Recipe
 
@@ -27,6 +27,8 @@ def test_a_class_is_the_label_of_the_source_or_the_folder() -> None:
     assert class_of(Item("train/x/1.png", metadata={"label": "apple"})) == "apple"
     assert class_of(Item("birds/heron/1.jpg")) == "heron"
     assert class_of(Item("1.jpg")) == ""
+    assert class_of(Item("n01443537/images/n01443537_0.JPEG")) == "n01443537"
+    assert class_of(Item("images/1.jpg")) == "images"
 
 
 def test_pictures_without_class_or_content_are_skipped_and_named(tmp_path: Path) -> None:
@@ -66,6 +68,24 @@ def test_held_out_images_come_evenly_from_all_classes() -> None:
     assert len(training) == 12
     again = held_out(labelled(), images=8, seed=1)[1]
     assert again.keys == judges.keys
+
+
+def test_sets_that_are_put_together_share_no_class() -> None:
+    both = together([labelled(), labelled(3, 2)])
+    assert both.names == ("1/a", "1/b", "1/c", "1/d", "2/a", "2/b")
+    assert both.sets.tolist() == [0, 0, 0, 0, 1, 1]
+    assert np.bincount(both.labels).tolist() == [5, 5, 5, 5, 3, 3]
+    assert len(set(both.keys)) == len(both) == 26
+    training, judges = held_out(both, classes=["1/b", "2/a"])
+    assert training.sets.tolist() == [0, 0, 0, 1]
+    assert judges.sets.tolist() == [0, 1]
+    assert together([training]) is training
+
+
+def test_sets_of_different_sizes_are_not_put_together() -> None:
+    small = Labelled(np.zeros((2, 8, 8, 3), np.uint8), np.arange(2), ("a", "b"), ("1", "2"))
+    with pytest.raises(BadArgument, match="one recipe for all"):
+        together([labelled(), small])
 
 
 def test_wrong_splits_are_refused() -> None:

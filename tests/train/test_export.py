@@ -22,7 +22,7 @@ CARD = Card("compact", 16, RECIPE, licence="CC0-1.0", paper="arXiv:0000.00000")
 def network() -> Compact:
     """A small network whose normalisations have seen some pictures."""
     torch.manual_seed(1)
-    made = Compact(16, (8, 16, 16), (1, 2, 3))
+    made = Compact(16, (8, 16, 16), (1, 2, 3), stem=24, patch=2)
     made.train()
     with torch.no_grad():
         for _ in range(20):
@@ -61,7 +61,7 @@ def test_a_file_gives_the_networks_embeddings_and_its_weights_back(tmp_path: Pat
 
 def test_bytes_take_a_quarter_of_the_room(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    wide = Compact(64, (64, 128, 128), (2, 2, 2)).eval()
+    wide = Compact(64, (64, 128, 128), (2, 2, 2), stem=24, patch=2).eval()
     for kept in ("float32", "int8"):
         export(wide, Card("compact", 64, RECIPE), tmp_path / f"{kept}.onnx", pictures(), kept)
     assert (tmp_path / "int8.onnx").stat().st_size < 0.32 * (tmp_path / "float32.onnx").stat().st_size

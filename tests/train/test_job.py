@@ -18,10 +18,13 @@ from likewise.sources import open_source
 from likewise.train import job, losses, scratch
 from likewise.train.augment import Augmentation
 from likewise.train.backbones import network_of
+from likewise.train.export import export
 from likewise.train.loop import Plan
+from likewise.train.network import Compact
 from likewise.train.recipes import METHODS, Method
+from likewise.types import Card, Recipe
 
-QUICK = Plan(epochs=4, batch=10, filter_rate=0.05, sides=((0.0, 16),), augmentation=Augmentation(2, mirror=False))
+QUICK = Plan(epochs=4, batch=10, filter_rate=0.05, sides=((0.0, 24),), augmentation=Augmentation(2, mirror=False))
 ANEW = Method("tiny", "none", "normalised-softmax", QUICK)
 
 
@@ -43,7 +46,7 @@ def stripes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def own(stripes: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, job.Outcome]:
     folder = tmp_path_factory.mktemp("own")
     wanted = job.Wanted(ANEW, hold_out_images=10, licence="CC0-1.0")
-    return folder, job.train(open_source(str(stripes)), wanted, folder)
+    return folder, job.train([open_source(str(stripes))], wanted, folder)
 
 
 def test_a_network_from_nothing_becomes_a_file_that_indexes_and_searches(own, stripes: Path, tmp_path: Path) -> None:
@@ -68,7 +71,7 @@ def test_what_was_trained_can_be_trained_on(own, stripes: Path, tmp_path: Path) 
     method = Method("fine", "none", "supcon", Plan(epochs=3, batch=20, optimiser="adamw", rate=1e-3, per_class=4))
     wanted = job.Wanted(method, start=str(outcome.model), hold_out_classes=0.4, kept="float32")
     source = open_source(str(stripes))
-    fine = job.train(source, wanted, tmp_path)
+    fine = job.train([source], wanted, tmp_path)
     assert (fine.trained_on, fine.judged_on) == (30, 20)
     assert fine.before[0] >= 0
     assert fine.card.dim == scratch.DIM
@@ -80,10 +83,10 @@ def test_what_was_trained_can_be_trained_on(own, stripes: Path, tmp_path: Path) 
 def test_neural_codes_are_shortened_by_a_pca(own, stripes: Path, tmp_path: Path) -> None:
     plan = Plan(epochs=1, batch=20, optimiser="adamw", rate=1e-4)
     method = Method("codes", "arXiv:1404.1777", "softmax", plan, whitened_to=12)
-    fine = job.train(open_source(str(stripes)), job.Wanted(method, start=str(own[1].model)), tmp_path)
+    fine = job.train([open_source(str(stripes))], job.Wanted(method, start=str(own[1].model)), tmp_path)
     encoder = encoders.load(str(fine.model))
     assert encoder.card.dim == fine.card.dim == 12
-    rows = encoder.encode(np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3)).astype(np.uint8))
+    rows = encoder.encode(np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3)).astype(np.uint8))
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
     with pytest.raises(BadArgument, match="keep fewer"):
         job.shortened(torch.nn.Identity(), rows, 13)
@@ -92,10 +95,10 @@ def test_neural_codes_are_shortened_by_a_pca(own, stripes: Path, tmp_path: Path)
 def test_pairs_are_mined_where_there_are_no_labels(own, stripes: Path, tmp_path: Path) -> None:
     plan = Plan(epochs=1, batch=20, optimiser="adamw", rate=1e-4, per_class=2)
     wanted = job.Wanted(Method("siamese", "none", "contrastive", plan), start=str(own[1].model), mined=True)
-    fine = job.train(open_source(str(stripes / "class1")), wanted, tmp_path)
+    fine = job.train([open_source(str(stripes / "class1"))], wanted, tmp_path)
     assert fine.trained_on == 10
     with pytest.raises(BadArgument, match="start from one"):
-        job.train(open_source(str(stripes)), job.Wanted(ANEW, mined=True), tmp_path / "x")
+        job.train([open_source(str(stripes))], job.Wanted(ANEW, mined=True), tmp_path / "x")
 
 
 def test_a_layer_of_vgg19_can_be_trained_on(vgg19_weights: Path) -> None:
@@ -114,9 +117,22 @@ def test_models_without_a_network_are_refused() -> None:
 
 def test_too_many_held_out_classes_are_refused(stripes: Path, tmp_path: Path) -> None:
     with pytest.raises(BadArgument, match="hold out fewer"):
-        job.train(open_source(str(stripes)), job.Wanted(ANEW, hold_out_classes=0.8), tmp_path)
+        job.train([open_source(str(stripes))], job.Wanted(ANEW, hold_out_classes=0.8), tmp_path)
 
 
 def test_the_command_line_knows_all_methods_and_losses() -> None:
     assert set(cli_train.METHODS) == set(METHODS)
     assert set(cli_train.LOSSES) == set(losses.NAMES)
+
+
+@pytest.mark.parametrize(("patch", "widths", "depths"), [(2, (8, 16), (2, 1)), (4, (8, 8, 16), (1, 2, 3))])
+def test_a_file_says_itself_what_shape_its_network_has(tmp_path: Path, patch: int, widths, depths) -> None:
+    torch.manual_seed(0)
+    network = Compact(12, widths, depths, stem=16, patch=patch).eval()
+    recipe = Recipe("small", 24)
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 24, 24, 3)).astype(np.uint8)
+    export(network, Card("compact", 12, recipe), tmp_path / "m.onnx", pixels)
+    again, card = network_of(str(tmp_path / "m.onnx"))
+    assert card.dim == 12
+    inputs = torch.rand(2, 3, 24, 24)
+    torch.testing.assert_close(again.eval()(inputs), network(inputs))

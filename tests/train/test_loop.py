@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,15 @@ from likewise.train.network import Compact
 from likewise.types import Recipe
 
 RECIPE = Recipe("small", 16, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
-PLAN = Plan(epochs=3, batch=12, filter_rate=0.05, sides=((0.0, 16),), augmentation=Augmentation(shift=4), seed=5)
+PLAN = Plan(
+    epochs=3,
+    batch=12,
+    filter_rate=0.05,
+    sides=((0.0, 16),),
+    augmentation=Augmentation(shift=4),
+    precision="fp32",
+    seed=5,
+)
 
 
 def coloured(per_class: int = 12, classes: int = 4) -> Labelled:
@@ -37,7 +46,7 @@ def coloured(per_class: int = 12, classes: int = 4) -> Labelled:
 
 def made(folder: Path | None, plan: Plan = PLAN) -> Run:
     torch.manual_seed(plan.seed)
-    network = Compact(16, (8, 8, 16), (1, 2, 2), stem=24)
+    network = Compact(16, (8, 8, 16), (1, 2, 2), stem=24, patch=2)
     training, judges = held_out(coloured(), images=8)
     network.whiten(torch.rand(8, 3, 16, 16, generator=torch.Generator().manual_seed(0)))
     return Run(network, NormalisedSoftmax(4, 16), Pictures(training, RECIPE, judges), plan, folder)
@@ -110,6 +119,17 @@ def test_a_checkpoint_of_another_plan_is_refused(tmp_path: Path) -> None:
     made(tmp_path).train()
     with pytest.raises(BadArgument, match="another plan"):
         made(tmp_path, Plan(epochs=4))
+
+
+def test_a_checkpoint_of_other_pictures_is_refused(tmp_path: Path) -> None:
+    run = made(tmp_path)
+    run.train()
+    training = run._training
+    pixels = training.pixels.copy()
+    pixels[0, 0, 0, 0] ^= 1
+    others = Pictures(replace(training, pixels=pixels), RECIPE)
+    with pytest.raises(BadArgument, match="other pictures"):
+        Run(made(None).network, NormalisedSoftmax(4, 16), others, PLAN, tmp_path)
 
 
 def test_half_precision_and_changing_sides_train_too() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -55,6 +56,28 @@ def test_normalised_softmax_by_hand() -> None:
 def test_impossible_settings_are_refused(classes: int, options: dict[str, float]) -> None:
     with pytest.raises(BadArgument, match="two classes"):
         losses.make("normalised-softmax", classes, 8, **options)
+
+
+def test_a_picture_is_told_apart_from_the_classes_of_its_own_set_only() -> None:
+    sets = np.array([0, 0, 1, 1, 1])
+    loss = losses.make("normalised-softmax", 5, 8, sets=sets, scale=7.0, smoothing=0.2)
+    alone = losses.make("normalised-softmax", 3, 8, scale=7.0, smoothing=0.2)
+    with torch.no_grad():
+        alone.proxies.copy_(loss.proxies[2:])
+    rows = torch.nn.functional.normalize(torch.randn(6, 8, generator=torch.Generator().manual_seed(0)))
+    labels = torch.tensor([0, 1, 2, 0, 1, 2])
+    assert loss(rows, labels + 2).item() == pytest.approx(alone(rows, labels).item(), abs=1e-6)
+    loss(rows, labels + 2).backward()
+    assert loss.proxies.grad[:2].abs().max() == 0
+    assert torch.isfinite(loss.proxies.grad).all()
+    cosines = 7.0 * rows @ torch.nn.functional.normalize(loss.proxies[2:]).T
+    theirs = torch.nn.functional.cross_entropy(cosines, labels, label_smoothing=0.2).item()
+    assert alone(rows, labels).item() == pytest.approx(theirs, abs=1e-6)
+
+
+def test_a_loss_that_knows_no_sets_refuses_several() -> None:
+    with pytest.raises(BadArgument, match="train on one place"):
+        losses.make("supcon", 4, 8, sets=np.array([0, 0, 1, 1]))
 
 
 def test_an_unknown_loss_names_the_nearest() -> None:

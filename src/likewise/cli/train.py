@@ -36,7 +36,7 @@ LOSSES = (
 class Asked:
     """The options of the command, parsed; each means what its help says."""
 
-    place: str
+    places: tuple[str, ...]
     out: Path
     start: str
     method: str | None
@@ -56,7 +56,7 @@ class Asked:
 
 
 @click.command()
-@click.argument("place")
+@click.argument("places", nargs=-1, required=True, metavar="PLACE...")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the model, its log and curves.")
 @click.option(
     "--from", "start", default="compact", show_default=True, help="Model to start from; `nothing` starts anew."
@@ -90,6 +90,8 @@ class Asked:
 def train(**given: Any) -> None:
     """Train an encoder on the pictures of PLACE: a folder for each class, or CIFAR; with --mined any pictures.
 
+    Several PLACEs are sets of their own: no picture is told apart from the classes of another set, so they may overlap.
+
     Writes OUT/model.onnx, which needs no torch to run: `likewise index --model OUT/model.onnx`. A run that was ended at
     any moment goes on when the same command is given again.
     """
@@ -113,8 +115,8 @@ def train(**given: Any) -> None:
         )
 
     with bar("reading") as reading:
-        source = open_place(asked.place)
-        outcome = job.train(source, wanted, asked.out, reading=reading, told=told)
+        sources = [open_place(place) for place in asked.places]
+        outcome = job.train(sources, wanted, asked.out, reading=reading, told=told)
     _print(outcome)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import cast
@@ -58,7 +60,7 @@ def network_of(name: str, *, recipe: str | None = None, weights: Path | None = N
 def _compact(path: Path) -> Compact:
     state = state_of(path)
     try:
-        network = Compact(state["project.weight"].shape[0])
+        network = _of_the_shape(state)
         wanted = network.state_dict()
         counts = {key: torch.zeros_like(value) for key, value in wanted.items() if key.endswith("num_batches_tracked")}
         network.load_state_dict({**{key: state[key] for key in wanted if key not in counts}, **counts}, strict=True)
@@ -66,3 +68,14 @@ def _compact(path: Path) -> Compact:
         raise WeightsError(f"{path} is another network than compact, whose layers are not known: {error}") from error
     network.stem.requires_grad_(False)
     return network
+
+
+def _of_the_shape(state: Mapping[str, Tensor]) -> Compact:
+    """A network whose groups are as many, as wide and as deep as those of a state."""
+    firsts = sorted(key for key in state if re.fullmatch(r"groups\.\d+\.first\.weight", key))
+    depths = [
+        1 + sum(key.startswith(f"groups.{i}.rest.") and key.endswith("convolution.weight") for key in state)
+        for i in range(len(firsts))
+    ]
+    stem = state["stem.weight"].shape
+    return Compact(state["project.weight"].shape[0], [len(state[key]) for key in firsts], depths, stem[0], stem[2])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,8 @@ class Labelled:
         names: Of the classes; `names[labels[i]]` is picture i's.
         keys: Of the pictures.
         skipped: What could not be read or has no class.
+        sets: (classes,) which set each class is of, where several were gathered: their classes may overlap, and the same thing
+            may have a name in each.
     """
 
     pixels: Pixels
@@ -32,16 +35,28 @@ class Labelled:
     names: tuple[str, ...]
     keys: tuple[str, ...]
     skipped: tuple[Skipped, ...] = ()
+    sets: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def digest(self) -> str:
+        """64 hexadecimal digits over keys, labels and pixels."""
+        whole = hashlib.sha256("\n".join(self.keys).encode())
+        whole.update(self.labels.tobytes())
+        for picture in self.pixels:
+            whole.update(picture.tobytes())
+        return whole.hexdigest()
 
     def only(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> Labelled:
         """Some of the pictures; classes without any left are dropped and the others numbered anew."""
         rows = np.flatnonzero(chosen) if chosen.dtype == np.bool_ else chosen
         left, labels = np.unique(self.labels[rows], return_inverse=True)
         names = tuple(self.names[label] for label in left)
-        return Labelled(self.pixels[rows], labels.astype(np.int64), names, tuple(self.keys[row] for row in rows))
+        keys = tuple(self.keys[row] for row in rows)
+        sets = self.sets[left] if len(self.sets) else self.sets
+        return Labelled(self.pixels[rows], labels.astype(np.int64), names, keys, sets=sets)
 
 
 def gathered(
@@ -94,14 +109,44 @@ def gathered(
     return Labelled(np.stack(pixels), labels.astype(np.int64), tuple(names.tolist()), tuple(keys), tuple(skipped))
 
 
+def together(sets: Sequence[Labelled]) -> Labelled:
+    """Several sets as one: a class of one is no class of another, whatever its name; names and keys tell which set, from 1.
+
+    Raises:
+        BadArgument: If their pixels were made by different recipes.
+    """
+    if len(sets) == 1:
+        return sets[0]
+    if len({each.pixels.shape[1:] for each in sets}) > 1:
+        raise BadArgument(
+            f"the sets are of {', '.join(str(each.pixels.shape[1:]) for each in sets)}: one recipe for all"
+        )
+    firsts = np.cumsum([0, *(len(each.names) for each in sets)])
+    return Labelled(
+        np.concatenate([each.pixels for each in sets]),
+        np.concatenate([each.labels + first for each, first in zip(sets, firsts, strict=False)]),
+        tuple(f"{i}/{name}" for i, each in enumerate(sets, 1) for name in each.names),
+        tuple(f"{i}/{key}" for i, each in enumerate(sets, 1) for key in each.keys),
+        tuple(replace(skip, key=f"{i}/{skip.key}") for i, each in enumerate(sets, 1) for skip in each.skipped),
+        np.repeat(np.arange(len(sets)), [len(each.names) for each in sets]),
+    )
+
+
 def class_of(item: Item) -> str:
     """The label that the source tells, or the name of the folder that the picture lies in; empty if there is none.
 
-    >>> class_of(Item("birds/heron/1.jpg"))
-    'heron'
+    A folder called `images` says nothing: the one around it does, as in Tiny ImageNet.
+
+    >>> class_of(Item("birds/heron/1.jpg")), class_of(Item("train/n01443537/images/n01443537_0.JPEG"))
+    ('heron', 'n01443537')
     """
     label = item.metadata.get("label")
-    return str(label) if label is not None else "/".join(item.key.rsplit("/", 2)[-2:-1])
+    if label is not None:
+        return str(label)
+    folders = item.key.split("/")[:-1]
+    if folders[1:] and folders[-1] == "images":
+        del folders[-1]
+    return folders[-1] if folders else ""
 
 
 def held_out(

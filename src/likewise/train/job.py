@@ -6,7 +6,7 @@ import contextlib
 import csv
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from likewise.errors import BadArgument, WeightsError
 from likewise.sources import Source
 from likewise.train import losses, scratch
 from likewise.train.backbones import network_of
-from likewise.train.data import Labelled, gathered, held_out
+from likewise.train.data import Labelled, gathered, held_out, together
 from likewise.train.export import Kept, Shifted, export
 from likewise.train.loop import LOG, Pictures, Run, Told, embedded, retrieval
 from likewise.train.mining import mined_labels
@@ -82,7 +82,7 @@ class Outcome:
 
 
 def train(
-    source: Source,
+    sources: Sequence[Source],
     wanted: Wanted,
     folder: Path,
     *,
@@ -92,7 +92,8 @@ def train(
     """Train and export into a folder; a run that was ended at any moment goes on from its last checkpoint.
 
     Args:
-        source: Labelled pictures: one folder for each class, or CIFAR.
+        sources: Labelled pictures: one folder for each class, or CIFAR. Each is a set of its own, whose classes may overlap with
+            those of another.
         wanted: What to do.
         folder: Gets `model.onnx`, `log.csv`, `curves.png` and the checkpoint.
         reading: Told (pictures read, pictures in all).
@@ -105,12 +106,14 @@ def train(
         network_of(wanted.start, recipe=wanted.recipe, weights=wanted.weights) if wanted.start else (None, None)
     )
     recipe = card.recipe if card is not None else scratch.RECIPE
-    whole = gathered(source, recipe, workers=os.cpu_count() or 1, progress=reading, labelled=not wanted.mined)
+    labelled, workers = not wanted.mined, os.cpu_count() or 1
+    whole = together([gathered(each, recipe, workers=workers, progress=reading, labelled=labelled) for each in sources])
     if wanted.mined:
         if network is None:
             raise BadArgument("pairs are mined by a model that can see already: start from one, such as compact")
         labels = mined_labels(embedded(network, whole.pixels, recipe, torch.device("cpu")))
-        whole = replace(whole, labels=labels, names=tuple(str(i) for i in range(int(labels.max()) + 1)))
+        names = tuple(str(i) for i in range(int(labels.max()) + 1))
+        whole = replace(whole, labels=labels, names=names, sets=np.zeros(0, np.int64))
     training, judges = _split(whole, wanted)
     before = (float("nan"), float("nan"))
     if network is not None and len(judges):
@@ -201,7 +204,7 @@ def _run(
     if network is None or card is None:
         return scratch.run(training, method, folder, judges)
     torch.manual_seed(method.plan.seed)
-    loss = losses.make(method.loss, len(training.names), card.dim, **method.loss_options)
+    loss = losses.make(method.loss, len(training.names), card.dim, sets=training.sets, **method.loss_options)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return Run(network.to(device), loss.to(device), Pictures(training, card.recipe, judges), method.plan, folder)
 

@@ -97,7 +97,7 @@ class Run:
         folder: Where log and checkpoint lie; None keeps neither.
 
     Raises:
-        BadArgument: If the folder holds the checkpoint of another plan.
+        BadArgument: If the folder holds the checkpoint of another plan, or of other pictures.
     """
 
     def __init__(
@@ -114,6 +114,7 @@ class Run:
         self._training, self._judges, self._folder = training, pictures.judges, folder
         self._pixels = torch.from_numpy(training.pixels).permute(0, 3, 1, 2)
         self._labels = torch.from_numpy(training.labels)
+        self._pictures = training.digest if folder is not None else ""
         self._mean = torch.tensor(recipe.mean).view(1, 3, 1, 1)
         self._std = torch.tensor(recipe.std).view(1, 3, 1, 1)
         self.average = AveragedModel(network, avg_fn=_averaging(plan.ema), use_buffers=True)
@@ -225,6 +226,7 @@ class Run:
             return
         state = {
             "plan": self.plan.to_json(),
+            "pictures": self._pictures,
             "step": self.step,
             "seconds": self.seconds,
             "rows": self._rows,
@@ -248,6 +250,8 @@ class Run:
         state = torch.load(path, map_location=self._device, weights_only=True)
         if state["plan"] != self.plan.to_json():
             raise BadArgument(f"{path} is of another plan: train in another folder, or delete it to begin anew")
+        if state["pictures"] != self._pictures:
+            raise BadArgument(f"{path} is of other pictures: train in another folder, or delete it to begin anew")
         self.step, self.seconds, self._rows = state["step"], state["seconds"], state["rows"]
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
@@ -314,8 +318,8 @@ def _in_bf16(plan: Plan, device: torch.device) -> bool:
         return plan.precision == "bf16"
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported())
-    has_tiles = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
-    return device.type == "cpu" and bool(has_tiles())
+    units = (getattr(torch.cpu, f"_is_{name}_supported", lambda: False) for name in ("amx_tile", "avx512_bf16"))
+    return device.type == "cpu" and any(has() for has in units)
 
 
 class _replacing:  # noqa: N801 - reads as a verb where it is used

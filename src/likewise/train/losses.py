@@ -12,7 +12,9 @@ from importlib import import_module
 from types import ModuleType
 from typing import cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -57,12 +59,21 @@ class NormalisedSoftmax(nn.Module):
         scale: The inverse temperature.
         margin: 0 is NormFace; above it, CosFace.
         smoothing: Share of the target that is spread over all classes.
+        sets: (classes,) which set each class is of; a picture is told apart from the classes of its own set only, so sets whose
+            classes overlap can be trained on together. None for one set.
 
     Source: Zhai and Wu, BMVC 2019, arXiv:1811.12649; Wang et al., CosFace, CVPR 2018, arXiv:1801.09414.
     """
 
     def __init__(
-        self, classes: int, dim: int, *, scale: float = 16.0, margin: float = 0.0, smoothing: float = 0.0
+        self,
+        classes: int,
+        dim: int,
+        *,
+        scale: float = 16.0,
+        margin: float = 0.0,
+        smoothing: float = 0.0,
+        sets: NDArray[np.int64] | None = None,
     ) -> None:
         super().__init__()
         if classes < 2 or scale <= 0 or margin < 0:
@@ -71,13 +82,20 @@ class NormalisedSoftmax(nn.Module):
             )
         self.proxies = nn.Parameter(torch.randn(classes, dim) / math.sqrt(dim))
         self._scale, self._margin, self._smoothing = scale, margin, smoothing
+        of = torch.zeros(classes, dtype=torch.int64) if sets is None else torch.from_numpy(sets)
+        self.register_buffer("sets", of, persistent=False)
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """See the class."""
         cosines = embeddings @ functional.normalize(self.proxies).T
         if self._margin:
             cosines = cosines - self._margin * functional.one_hot(labels, len(self.proxies))
-        return functional.cross_entropy(self._scale * cosines, labels, label_smoothing=self._smoothing)
+        sets = self.get_buffer("sets")
+        others = sets[labels][:, None] != sets
+        log_shares = functional.log_softmax((self._scale * cosines).masked_fill(others, -math.inf), dim=1)
+        right = -log_shares.gather(1, labels[:, None]).squeeze(1)
+        spread = -log_shares.masked_fill(others, 0.0).sum(dim=1) / (~others).sum(dim=1)
+        return ((1 - self._smoothing) * right + self._smoothing * spread).mean()
 
 
 def supcon(classes: int, dim: int) -> nn.Module:  # noqa: ARG001 - one signature for all losses
@@ -128,15 +146,29 @@ class Mined(nn.Module):
         return cast(Tensor, self.loss(embeddings, labels, self._miner(embeddings, labels)))
 
 
-def make(name: str, classes: int, dim: int, **options: float) -> nn.Module:
+def make(name: str, classes: int, dim: int, *, sets: NDArray[np.int64] | None = None, **options: float) -> nn.Module:
     """The loss of that name, ready for so many classes and dimensions.
 
+    Args:
+        name: In `NAMES`.
+        classes: How many there are.
+        dim: Of the embeddings.
+        sets: (classes,) which set each class is of, as `NormalisedSoftmax` takes it.
+        options: Of the loss.
+
     Raises:
+        BadArgument: If there are several sets, and the loss knows nothing of sets.
         UnknownName: If there is none.
         MissingExtra: If it needs pytorch-metric-learning and that is not installed.
     """
     factory = cast("Callable[..., nn.Module]", seams.resolve("loss", name, NAMES))
-    return factory(classes, dim, **options)
+    if sets is None or len(np.unique(sets)) < 2:
+        return factory(classes, dim, **options)
+    if name != "normalised-softmax":
+        raise BadArgument(
+            f"{name} would push like things of different sets apart: train on one place, or with normalised-softmax"
+        )
+    return factory(classes, dim, sets=sets, **options)
 
 
 def _library(part: str) -> ModuleType:

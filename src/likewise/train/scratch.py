@@ -15,7 +15,7 @@ from likewise.train.network import Compact
 from likewise.train.recipes import Method
 from likewise.types import Recipe
 
-RECIPE = Recipe("compact", 32, "squash", mean=(0.5071, 0.4866, 0.4409), std=(0.2673, 0.2564, 0.2762))
+RECIPE = Recipe("compact", 64, "squash", mean=(0.5071, 0.4866, 0.4409), std=(0.2673, 0.2564, 0.2762))
 """Mean and standard deviation are those of CIFAR-100's train images."""
 
 DIM = 256
@@ -35,5 +35,5 @@ def run(training: Labelled, method: Method, folder: Path | None, judges: Labelle
     network = Compact(DIM)
     some = np.random.default_rng(method.plan.seed).permutation(len(training))[:_WHITENED_BY]
     network.whiten(torch.from_numpy(images.normalise(training.pixels[some], RECIPE)))
-    loss = losses.make(method.loss, len(training.names), DIM, **method.loss_options)
+    loss = losses.make(method.loss, len(training.names), DIM, sets=training.sets, **method.loss_options)
     return Run(network, loss, Pictures(training, RECIPE, judges), method.plan, folder)
