@@ -103,6 +103,14 @@ def test_an_epoch_meets_every_picture_once_in_an_order_of_its_own() -> None:
     assert np.array_equal(first, np.concatenate(list(batches(labels, 8, seed=0, epoch=0))))
 
 
+def test_a_small_set_is_met_as_often_as_a_large_one() -> None:
+    sets = np.repeat([0, 1, 2], [20, 10, 7])
+    met = np.concatenate(list(batches(np.arange(37) % 4, 5, seed=0, epoch=0, sets=sets)))
+    missing = np.repeat([1, 2, 3], [20, 10, 7]) - np.bincount(met, minlength=37)
+    assert missing.sum() == 1  # 61 pictures fill twelve batches of five
+    assert missing.min() == 0
+
+
 def test_balanced_batches_hold_as_many_of_each_class_whatever_its_size() -> None:
     labels = np.repeat(np.arange(4), [40, 3, 3, 2])
     counts = np.zeros(4, np.int64)

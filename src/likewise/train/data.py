@@ -179,6 +179,12 @@ def held_out(
     return labelled.only(~chosen), labelled.only(chosen)
 
 
+def _alike(sets: NDArray[np.int64]) -> NDArray[np.int64]:
+    """All rows, those of a small set as many times as brings them nearest to the largest."""
+    _, of, counts = np.unique(sets, return_inverse=True, return_counts=True)
+    return np.repeat(np.arange(len(sets)), np.rint(counts.max() / counts).astype(np.int64)[of])
+
+
 def _first_of_each(order: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.int64]:
     """The same rows, such that the first of every class come before the second of any."""
     turn = np.zeros(len(order), np.int64)
@@ -190,7 +196,12 @@ def _first_of_each(order: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArr
 
 
 def batches(
-    labels: NDArray[np.int64], batch: int, seed: int, epoch: int, per_class: int = 0
+    labels: NDArray[np.int64],
+    batch: int,
+    seed: int,
+    epoch: int,
+    per_class: int = 0,
+    sets: NDArray[np.int64] | None = None,
 ) -> Iterator[NDArray[np.int64]]:
     """The rows of one epoch, in batches of equal size: the same for the same seed and epoch.
 
@@ -201,12 +212,15 @@ def batches(
         epoch: From 0.
         per_class: 0 takes every picture once (those that fill no batch wait for the next epoch); m draws classes, all as
             often, and m pictures of each (class-balanced), for losses that need several of one class.
+        sets: (n,) the set of each picture. Small sets come several times in an epoch, so that all are met about as often as
+            the largest; None for one set.
     """
     draw = np.random.default_rng([seed, epoch])
     batch = min(batch, len(labels))
-    count = len(labels) // batch
+    met = np.arange(len(labels)) if sets is None else _alike(sets)
+    count = len(met) // batch
     if not per_class:
-        order = draw.permutation(len(labels))
+        order = draw.permutation(met)
         for i in range(count):
             yield order[i * batch : (i + 1) * batch]
         return

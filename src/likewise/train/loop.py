@@ -118,9 +118,9 @@ class Run:
         self._mean = torch.tensor(recipe.mean).view(1, 3, 1, 1)
         self._std = torch.tensor(recipe.std).view(1, 3, 1, 1)
         self.average = AveragedModel(network, avg_fn=_averaging(plan.ema), use_buffers=True)
-        self._optimisers = _optimisers(network, loss, plan)
+        self._optimisers = _optimisers(network, loss, plan, in_bf16=_in_bf16(plan, self._device))
         self._peaks = [[group["lr"] for group in each.param_groups] for each in self._optimisers]
-        self._steps_per_epoch = max(1, len(training) // min(plan.batch, len(training)))
+        self._steps_per_epoch = sum(1 for _ in self._epoch(0))
         self.steps = plan.epochs * self._steps_per_epoch
         self.step = 0
         self.seconds = 0.0
@@ -165,11 +165,14 @@ class Run:
 
     def _rows_left(self) -> Iterator[np.ndarray[tuple[int], np.dtype[np.int64]]]:
         first, skip = divmod(self.step, self._steps_per_epoch)
-        plan, labels = self.plan, self._training.labels
-        epochs = (batches(labels, plan.batch, plan.seed, e, plan.per_class) for e in range(first, plan.epochs))
-        for i, rows in enumerate(chain.from_iterable(epochs)):
+        for i, rows in enumerate(chain.from_iterable(map(self._epoch, range(first, self.plan.epochs)))):
             if i >= skip:
                 yield rows
+
+    def _epoch(self, epoch: int) -> Iterator[np.ndarray[tuple[int], np.dtype[np.int64]]]:
+        plan, training = self.plan, self._training
+        sets = training.sets[training.labels] if len(training.sets) else None
+        return batches(training.labels, plan.batch, plan.seed, epoch, plan.per_class, sets)
 
     def _one_step(self, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> float:
         self.network.train()
@@ -293,12 +296,13 @@ def retrieval(embeddings: Embeddings, labels: np.ndarray[tuple[int], np.dtype[np
     return float(np.nanmean(hit_rate_at_k(found, 1))), float(np.nanmean(map_at_r(found)))
 
 
-def _optimisers(network: nn.Module, loss: nn.Module, plan: Plan) -> list[torch.optim.Optimizer]:
+def _optimisers(network: nn.Module, loss: nn.Module, plan: Plan, *, in_bf16: bool) -> list[torch.optim.Optimizer]:
     trained = [each for each in network.parameters() if each.requires_grad]
     filters = [each for each in trained if each.ndim == 4] if plan.optimiser == "muon" else []
     chosen = {id(each) for each in filters}
     rest = [each for each in chain(trained, loss.parameters()) if id(each) not in chosen]
-    made: list[torch.optim.Optimizer] = [Muon(filters, plan.filter_rate)] if filters else []
+    dtype = torch.bfloat16 if in_bf16 else torch.float32
+    made: list[torch.optim.Optimizer] = [Muon(filters, plan.filter_rate, dtype=dtype)] if filters else []
     if rest:
         made.append(torch.optim.AdamW(rest, plan.rate, weight_decay=plan.weight_decay))
     return made

@@ -18,14 +18,19 @@ _A, _B, _C = 3.4445, -4.7750, 2.0315  # Jordan et al.: the steepest odd polynomi
 class Muon(torch.optim.Optimizer):
     """Momentum whose direction is made orthogonal, filter bank by filter bank, and weights that keep their norm.
 
+    `dtype` is that of the products which make it orthogonal; bfloat16 is enough, where the machine has units for it.
+
     Batch normalisation makes the scale of a filter bank meaningless, so each is held at the norm √(output channels), and the
     rate alone says by how much its direction turns.
 
     Source: Jordan et al., Muon: an optimizer for hidden layers in neural networks, 2024; the norm as in arXiv:2404.00498's code.
     """
 
-    def __init__(self, filters: Iterable[nn.Parameter], lr: float, momentum: float = 0.6) -> None:
+    def __init__(
+        self, filters: Iterable[nn.Parameter], lr: float, momentum: float = 0.6, dtype: torch.dtype = torch.float32
+    ) -> None:
         super().__init__(list(filters), {"lr": lr, "momentum": momentum})
+        self._dtype = dtype
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]  # noqa: ARG002
@@ -39,7 +44,7 @@ class Muon(torch.optim.Optimizer):
                 moving.mul_(group["momentum"]).add_(bank.grad)
                 ahead = bank.grad.add(moving, alpha=group["momentum"])
                 bank.mul_(len(bank) ** 0.5 / bank.norm())
-                bank.add_(orthogonal(ahead.flatten(1)).view_as(bank), alpha=-group["lr"])
+                bank.add_(orthogonal(ahead.flatten(1).to(self._dtype)).to(bank.dtype).view_as(bank), alpha=-group["lr"])
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
