@@ -1,0 +1,1 @@
+"""Networks of torch, read at any layer and pooled in any way."""
