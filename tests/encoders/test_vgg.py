@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from likewise import encoders, weights
-from likewise.encoders import torch_vgg
+from likewise.encoders.networks import vgg
 from likewise.errors import BadArgument, MissingExtra, UnknownName, WeightsError
 
 torch = pytest.importorskip("torch")
@@ -46,7 +46,7 @@ def test_vectors_are_those_of_torchvision(
 ) -> None:
     encoder = encoders.load(f"vgg19/{layer}", recipe=recipe, weights=vgg19_weights, device="cpu")
     pixels = pictures(3, side)
-    near(encoder.encode(pixels), by_hand(vgg19_network, pixels, recipe, torch_vgg.module_path(layer)))
+    near(encoder.encode(pixels), by_hand(vgg19_network, pixels, recipe, vgg.module_path(layer)))
     assert encoder.card.dim == (1000 if layer == "logits" else 4096)
     assert not encoder.card.unit
 
@@ -55,14 +55,14 @@ def test_vectors_are_those_of_torchvision(
 def test_maps_are_averaged_and_made_unit(vgg19_network, vgg19_weights: Path, layer: str) -> None:
     encoder = encoders.load(f"vgg19/{layer}", recipe="cifar", weights=vgg19_weights, device="cpu")
     pixels = pictures(3, 32)
-    wanted = by_hand(vgg19_network, pixels, "cifar", torch_vgg.module_path(layer)).mean(axis=(2, 3))
+    wanted = by_hand(vgg19_network, pixels, "cifar", vgg.module_path(layer)).mean(axis=(2, 3))
     near(encoder.encode(pixels), wanted / np.linalg.norm(wanted, axis=1, keepdims=True))
     assert (encoder.card.pooling, encoder.card.metric) == ("mean", "cosine")
 
 
 def test_folded_fc1_equals_unfolded(vgg19_network) -> None:
     first = vgg19_network.classifier[0]
-    small = torch_vgg.folded(first)
+    small = vgg.folded(first)
     assert tuple(small.weight.shape) == (4096, 512)
     maps = torch.rand(8, 512, 1, 1)
     with torch.no_grad():
@@ -118,7 +118,7 @@ def test_what_is_no_file_of_weights_is_refused_and_never_run(
 def test_the_older_format_of_files_is_read_too(vgg19_network, tmp_path: Path) -> None:
     state = {name: value[:1].clone() for name, value in vgg19_network.state_dict().items()}
     torch.save(state, tmp_path / "w.pth", _use_new_zipfile_serialization=False)  # as the published file of 2017
-    read = torch_vgg.state_of(tmp_path / "w.pth")
+    read = vgg.state_of(tmp_path / "w.pth")
     assert read.keys() == state.keys()
     assert all(torch.equal(read[name], state[name]) for name in state)
 
@@ -134,14 +134,14 @@ def test_a_table_of_other_things_is_refused(tmp_path: Path) -> None:
 )
 def test_layers_that_are_not_there_are_refused(layer: str) -> None:
     with pytest.raises(UnknownName, match="conv1_1 to conv5_4"):
-        torch_vgg.module_path(layer)
+        vgg.module_path(layer)
 
 
 def test_every_named_layer_is_the_activation_behind_its_module(vgg19_network) -> None:
     names = [f"conv{b}_{i}" for b, count in enumerate((2, 2, 4, 4, 4), 1) for i in range(1, count + 1)]
-    kinds = [type(vgg19_network.get_submodule(torch_vgg.module_path(name))) for name in [*names, "fc1", "fc2"]]
+    kinds = [type(vgg19_network.get_submodule(vgg.module_path(name))) for name in [*names, "fc1", "fc2"]]
     assert set(kinds) == {torch.nn.ReLU}
-    pools = [vgg19_network.get_submodule(torch_vgg.module_path(f"pool{b}")) for b in range(1, 6)]
+    pools = [vgg19_network.get_submodule(vgg.module_path(f"pool{b}")) for b in range(1, 6)]
     assert {type(pool) for pool in pools} == {torch.nn.MaxPool2d}
 
 
@@ -158,7 +158,7 @@ def test_layers_of_one_pass_are_those_of_the_single_encoders(vgg19_weights: Path
 
 
 def test_poolings_by_hand(vgg19_network, vgg19_weights: Path) -> None:
-    maps = by_hand(vgg19_network, pictures(2, 32), "cifar", torch_vgg.module_path("conv2_2")).astype(np.float64)
+    maps = by_hand(vgg19_network, pictures(2, 32), "cifar", vgg.module_path("conv2_2")).astype(np.float64)
     wanted = {
         "max": maps.max(axis=(2, 3)),
         "gem": np.cbrt((np.maximum(maps, 1e-6) ** 3).mean(axis=(2, 3))),

@@ -54,12 +54,12 @@ _FAMILIES = {
     "compact": "likewise.encoders.onnx:compact",
     "classical": "likewise.encoders.plain:classical",
     "pixels": "likewise.encoders.plain:pixels",
-    "vgg19": "likewise.encoders.torch_vgg:vgg19",
+    "vgg19": "likewise.encoders.networks.vgg:vgg19",
     "onnx": "likewise.encoders.onnx:onnx",
     "whitened": "likewise.encoders.whitened:whitened",
 }
 _FILES = {".onnx": "onnx", ".npz": "whitened"}  # ending of a file → the family that reads it
-_TOGETHER = {"vgg19": "likewise.encoders.torch_vgg:together"}
+_TOGETHER = {"vgg19": "likewise.encoders.networks.vgg:together"}
 _LAYERS = {"vgg19": ("fc1", "fc2", "pool5", "conv5_4")}
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from likewise import encoders
-from likewise.encoders.torch_vgg import Vgg19
+from likewise.encoders.networks.vgg import Vgg19
 from likewise.errors import BadArgument, WeightsError
 from likewise.train.export import state_of
 from likewise.train.network import Compact
