@@ -103,7 +103,7 @@ def _opened(folder: str | None, wanted: Wanted) -> Collection:
 
 
 def _source(name: str) -> Source:
-    from likewise.collection import open_place
+    from likewise.queries.reading import open_place
     from likewise.sources import open_source
 
     if name == "-":
