@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 
 import likewise
-from likewise.collection import open_place
-from likewise.search import queries_of
+from likewise.queries.reading import open_place, queries_of
 from likewise.sources import cifar
 
 queries, *local = sys.argv[1:]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from PIL import Image as Picture
@@ -33,6 +33,27 @@ class MeanColour:
         if self._card.unit:
             rows /= np.linalg.norm(rows, axis=1, keepdims=True)
         return rows.astype(np.float32)
+
+
+class NamedColours(MeanColour):
+    """`MeanColour` that also understands words: those it knows are colours, all others are black."""
+
+    COLOURS = {"red": (250, 10, 10), "green": (10, 250, 10), "blue": (10, 10, 250), "white": (250, 250, 250)}
+
+    def __init__(self) -> None:
+        super().__init__("named-colours")
+        self.texts: list[str] = []
+
+    def encode_texts(self, texts: Sequence[str]) -> Embeddings:
+        self.texts += texts
+        named = [[self.COLOURS[word] for word in text.split() if word in self.COLOURS] for text in texts]
+        means = [np.mean(each or [(0, 0, 0)], axis=0).round().astype(np.uint8) for each in named]
+        return super().encode(np.array(means, np.uint8).reshape(-1, 1, 1, 3))
+
+
+def named_colours(_: object) -> NamedColours:
+    """As a family of encoders makes it."""
+    return NamedColours()
 
 
 class Memory:

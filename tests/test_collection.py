@@ -19,7 +19,7 @@ from likewise import collection as here
 from likewise import encoders
 from likewise.errors import BadArgument, BadImage, NoCollection, SourceError, StoreMismatch
 from likewise.ingest import Options
-from likewise.search import Query
+from likewise.queries import Query, reading
 from likewise.types import Card, Skipped
 
 
@@ -90,7 +90,12 @@ def test_what_cannot_be_searched_says_why(gallery: likewise.Collection, tmp_path
 
 
 def test_many_queries_keep_their_order_around_a_bad_one(gallery: likewise.Collection) -> None:
-    queries = [Query("a", png((1, 2, 3))), Query("b", b"torn"), Skipped("c", "gone"), Query("d", png((4, 5, 6)))]
+    queries = [
+        Query.image("a", png((1, 2, 3))),
+        Query.image("b", b"torn"),
+        Skipped("c", "gone"),
+        Query.image("d", png((4, 5, 6))),
+    ]
     answers = list(gallery.search_many(queries, k=1))
     names = [answer.key if isinstance(answer, Skipped) else answer.query.name for answer in answers]
     assert names == ["a", "b", "c", "d"]
@@ -213,7 +218,7 @@ def test_limits_hold_for_the_gallery_and_for_queries(tmp_path: Path, pictures: P
 
 
 def test_a_query_may_come_from_an_address(gallery: likewise.Collection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(here.web, "fetch", lambda url: png((1, 2, 3)))
+    monkeypatch.setattr(reading.web, "fetch", lambda url: png((1, 2, 3)))
     assert gallery.search("https://example.org/cat.png", k=1).query.name == "https://example.org/cat.png"
 
 

@@ -18,16 +18,18 @@ from likewise.errors import LikewiseError
 if TYPE_CHECKING:
     from likewise.collection import Collection, Hits, index, open  # noqa: A004
     from likewise.encoders import load
+    from likewise.queries import Query
     from likewise.types import Card, Hit, Skipped
 
 __version__ = "0.1.0"
 
-__all__ = ["Card", "Collection", "Hit", "Hits", "LikewiseError", "Skipped", "index", "load", "open"]
+__all__ = ["Card", "Collection", "Hit", "Hits", "LikewiseError", "Query", "Skipped", "index", "load", "open"]
 
 _LATER = {
     "Card": "likewise.types",
     "Hit": "likewise.types",
     "Skipped": "likewise.types",
+    "Query": "likewise.queries",
     "Collection": "likewise.collection",
     "Hits": "likewise.collection",
     "index": "likewise.collection",

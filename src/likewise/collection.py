@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Self, overload
 
@@ -12,14 +12,18 @@ from likewise import encoders, images, ingest, sources, verify
 from likewise import search as searching
 from likewise.encoders import Encoder
 from likewise.errors import BadArgument, BadImage, NoCollection, SourceError
-from likewise.show import Answer
-from likewise.sources import Source, web
+from likewise.queries import ByImage, ByKey, ByText, Query, Term, sign_of
+from likewise.queries.reading import Given, Reader, Weighted, open_place
+from likewise.queries.syntax import Region
+from likewise.show import Answer, Asked, marked
+from likewise.sources import Source
 from likewise.stores.local import LocalStore
 from likewise.stores.local.arrays import Dtype
 from likewise.types import Hit, Image, Metric, Record, Skipped
 
 FOLDER = ".likewise"
 DEFAULT_MODEL = "compact"
+_SHOWN_PARTS = 7  # of a query; with the sign for the others they fill a row of the grid
 
 
 class Hits(Sequence[Hit]):
@@ -49,22 +53,38 @@ class Hits(Sequence[Hit]):
         return page.fragment(self.answer())
 
     @property
-    def query(self) -> searching.Query:
+    def query(self) -> Query:
         """What was looked for."""
         return self._found.query
 
+    @property
+    def note(self) -> str:
+        """What a reader of the hits should know: whether gallery images that the query names are left out."""
+        count = len(self.query.left_out)
+        if not count or len(self.query.terms) == 1:
+            return "itself left out" if count else ""
+        return f"without the {'image' if count == 1 else f'{count} images'} that it names"
+
     def bare(self) -> Answer:
         """The query and the hits without pictures."""
-        return Answer(self.query.name, None, list(self), [None] * len(self))
+        return Answer(self.query.name, None, list(self), [None] * len(self), note=self.note)
 
     def answer(self, side: int = 256) -> Answer:
         """The query and the hits with their thumbnails, none larger than side × side."""
-        try:
-            picture = images.thumbnail(self.query.data, side, self._collection.limits)
-        except BadImage:  # pragma: no cover - the query was decoded before
-            picture = None
+        asked = [self._asked(i, term, side) for i, term in enumerate(self.query.terms[:_SHOWN_PARTS])]
+        more = len(self.query.terms) - len(asked)
+        if more:
+            asked.append(Asked("+", "", None, words=f"{more} more"))
         pictures = [self._collection.picture(hit.record, side) for hit in self]
-        return Answer(self.query.name, picture, list(self), pictures)
+        return Answer(self.query.name, asked[0].picture, list(self), pictures, asked=asked, note=self.note)
+
+    def _asked(self, number: int, term: Term, side: int) -> Asked:
+        part, away = term.part, term.weight < 0
+        weight = "" if abs(term.weight) == 1 or len(self.query.terms) == 1 else f"{abs(term.weight):.3g}"
+        title = f"{sign_of(term) if number or away else 'query'} {weight}".strip()
+        if isinstance(part, ByText):
+            return Asked(title, "", None, part.words, away)
+        return Asked(title, part.name, self._collection.part_picture(part, side), away=away)
 
     def save(self, path: str | Path) -> Path:
         """Write the answer as a picture (.png), a page (.html) or data (.json), by the ending of `path`.
@@ -92,7 +112,13 @@ class Hits(Sequence[Hit]):
             {"rank": hit.rank, "score": hit.score, "path": hit.path, "row": hit.row} | asdict(hit.record)
             for hit in self
         ]
-        return {"query": self.query.name, "model": self._collection.store.card.name, "hits": hits}
+        return {
+            "query": self.query.name,
+            "parts": [_told(term) for term in self.query.terms],
+            "left_out": sorted(self.query.left_out),
+            "model": self._collection.store.card.name,
+            "hits": hits,
+        }
 
 
 class Collection:
@@ -189,25 +215,75 @@ class Collection:
         reports = [ingest.ingest(source, self.store, self.encoder, options, watch) for source in opened]
         return ingest.added_up(reports)
 
-    def search(self, query: str | Path | bytes, k: int = 7, *, metric: Metric | None = None) -> Hits:
-        """The k images most like one image.
+    def search(  # noqa: PLR0913 - all that a query may be made of, where it is asked
+        self,
+        query: Given,
+        k: int = 7,
+        *,
+        plus: Sequence[Weighted] = (),
+        minus: Sequence[Weighted] = (),
+        region: Sequence[int] | str | None = None,
+        with_self: bool = False,
+        metric: Metric | None = None,
+    ) -> Hits:
+        """The k images most like a picture, a part of one, words, an image of the gallery, or a mix of these.
 
         Args:
-            query: A path, an address (https://…), or an encoded image.
+            query: As for `query`, or one that was made before.
             k: At least 1.
+            plus: As for `query`.
+            minus: As for `query`.
+            region: As for `query`.
+            with_self: As for `query`.
             metric: The card's unless given.
 
         Raises:
-            SourceError: If the query cannot be read.
-            BadImage: If it is not a picture.
+            SourceError: If something that is named is not there or cannot be read.
+            BadImage: If it is not a picture, or the parts of the query leave nothing to look for.
+            BadArgument: If a region, a weight or k is wrong, or words are asked of a model that has no text.
         """
-        (answer,) = self.search_many([read_query(query)], k, metric=metric)
+        asked = self.query(query, plus=plus, minus=minus, region=region, with_self=with_self)
+        (answer,) = self.search_many([asked], k, metric=metric)
         if isinstance(answer, Skipped):
             raise BadImage(f"{answer.key}: {answer.reason}")
         return answer
 
+    def query(
+        self,
+        *given: Weighted,
+        plus: Sequence[Weighted] = (),
+        minus: Sequence[Weighted] = (),
+        region: Sequence[int] | str | None = None,
+        with_self: bool = False,
+    ) -> Query:
+        """Read what is named, as one query.
+
+        Args:
+            given: A text by the rules of docs/queries.md (a path, an address, a key, words where the model has text, with a region
+                and a weight if need be), a `Path`, an encoded image, or a query that is added to. Several count alike. A
+                pair `(one of these, 0.5)` says how much it counts.
+            plus: More of the same.
+            minus: What hits are to lead away from.
+            region: Of the first picture: left, top, width and height in pixels of the upright picture, or a text as on the
+                command line, such as `"25%,0%,50%,100%"`.
+            with_self: Whether gallery images that are named by key may be among the hits.
+
+        Raises:
+            As `search`.
+        """
+        if not given:
+            raise BadArgument("nothing to look for: name a picture, words, or a key")
+        told = region if isinstance(region, str) or region is None else ",".join(map(str, region))
+        made = self.reader().one(given, plus, minus, None if told is None else Region.parse(told))
+        kept = any(isinstance(each, Query) and each.with_self for each in given)
+        return replace(made, with_self=with_self or kept)
+
+    def reader(self, standard_input: Callable[[], bytes] | None = None) -> Reader:
+        """What tells files, keys and words apart for this collection; `standard_input` reads what `-` stands for."""
+        return Reader(self.store, lambda: self.encoder, self.limits, standard_input)
+
     def search_many(
-        self, queries: Iterable[searching.Query | Skipped], k: int = 7, *, metric: Metric | None = None
+        self, queries: Iterable[Query | Skipped], k: int = 7, *, metric: Metric | None = None
     ) -> Iterator[Hits | Skipped]:
         """As `search`, in batches; a query that cannot be used costs one `Skipped`."""
         found = searching.search(self.store, self.encoder, queries, k, metric=metric, limits=self.limits)
@@ -228,6 +304,17 @@ class Collection:
         try:
             return images.thumbnail(self.original(record), side, self.limits)
         except (SourceError, BadImage):
+            return None
+
+    def part_picture(self, part: ByImage | ByKey, side: int = 256) -> Image | None:
+        """A thumbnail of a part of a query, its region framed; None when it cannot be shown."""
+        try:
+            if isinstance(part, ByKey):
+                known = self.store.known(part.key)
+                return None if known is None or known.record is None else self.picture(known.record, side)
+            shown = images.thumbnail(part.data, side, self.limits)
+            return shown if part.region is None else marked(shown, part.region, images.size(part.data, self.limits))
+        except BadImage:  # pragma: no cover - the query was decoded before
             return None
 
     def forget(self, *places: str | Path) -> int:
@@ -317,30 +404,13 @@ def find(start: Path) -> Path:
     raise NoCollection(f"no collection in {start} or above it: make one with `likewise index FOLDER`, or pass -c DIR")
 
 
-def open_place(name: str) -> Source:
-    """The source of that name, its location without symbolic links."""
-    try:
-        path = Path(name).expanduser()
-        return sources.open_source(str(path.resolve()) if path.exists() else name)
-    except (OSError, RuntimeError) as error:  # a name that is too long, a folder that may not be entered, ~nobody
-        raise SourceError(f"{name}: {getattr(error, 'strerror', None) or error}: check the path") from error
+def _told(term: Term) -> dict[str, object]:
+    part, kind = term.part, _KINDS[type(term.part)]
+    region = {"region": list(part.region)} if isinstance(part, ByImage) and part.region is not None else {}
+    return {"kind": kind, "name": part.name, "weight": term.weight} | region
 
 
-def read_query(query: str | Path | bytes) -> searching.Query:
-    """One image to look for, from a path, an address or bytes.
-
-    Raises:
-        SourceError: If there is nothing to read.
-    """
-    if isinstance(query, bytes):
-        return searching.Query("image", query)
-    if isinstance(query, str) and query.startswith(("http://", "https://")):
-        return searching.Query(query, web.fetch(query))
-    try:
-        return searching.Query(str(query), Path(query).expanduser().read_bytes())
-    except (OSError, RuntimeError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise SourceError(f"{query}: {why}: check the path of the query") from error
+_KINDS = {ByImage: "image", ByText: "text", ByKey: "key"}
 
 
 def index(

@@ -1,52 +1,34 @@
-"""The query path, from an image to hits: decode, embed, find. Read it from top to bottom."""
+"""The query path, from a query to hits: decode, embed, mix, find. Read it from top to bottom."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import cast
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from likewise import images
-from likewise.encoders import Encoder
-from likewise.errors import BadImage, SourceError
-from likewise.sources import Source
+from likewise.encoders import Encoder, TextEncoder
+from likewise.errors import BadArgument, BadImage
+from likewise.queries import ByImage, ByKey, ByText, Part, Query, mixing
 from likewise.stores import Store
-from likewise.types import Hit, Image, Metric, Skipped
+from likewise.types import Embeddings, Hit, Image, Metric, Skipped
 
-_BATCH = 64  # queries embedded and searched at once; no hit depends on it
+_BATCH = 64  # queries searched, and pictures embedded, at once; no hit depends on it
 
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """What is looked for.
-
-    Attributes:
-        name: To print.
-        data: The encoded image.
-    """
-
-    name: str
-    data: bytes = field(repr=False)
+Row: TypeAlias = NDArray[np.float32]
+"""(dim,): one embedding."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A query and its hits, best first."""
+    """A query and its hits, best first; gallery images that it names are not among them, unless it says so."""
 
     query: Query
     hits: tuple[Hit, ...]
-
-
-def queries_of(source: Source) -> Iterator[Query | Skipped]:
-    """All images of a source as queries; one that cannot be read is skipped."""
-    for item in source.items():
-        try:
-            yield Query(item.key, source.read(item))
-        except SourceError as error:
-            yield Skipped(item.key, str(error))
 
 
 def search(
@@ -63,7 +45,7 @@ def search(
     Args:
         store: Holds the gallery's embeddings.
         encoder: The one that made them; queries pass the same recipe.
-        queries: Encoded images; a `Skipped` among them is handed through.
+        queries: Of one part or several; a `Skipped` among them is handed through.
         k: At least 1; more than the gallery holds gives the whole gallery.
         metric: The card's unless given.
         limits: Of the decoder.
@@ -75,24 +57,96 @@ def search(
         BadArgument: If k is below 1.
         StoreMismatch: If the encoder is not the one that made the gallery's embeddings.
     """
-    limits = limits or images.Limits()
+    if k < 1:
+        raise BadArgument(f"k is {k}: ask for at least 1 neighbour")
+    used, limits = metric or encoder.card.metric, limits or images.Limits()
     rest = iter(queries)
     while group := list(itertools.islice(rest, _BATCH)):
-        prepared = [_prepared(query, encoder, limits) for query in group]
-        pixels = [each for each in prepared if not isinstance(each, Skipped)]
-        hits = iter(store.search(encoder.encode(np.stack(pixels)), k, metric) if pixels else [])
-        for query, each in zip(group, prepared, strict=True):
-            if isinstance(each, Skipped) or isinstance(query, Skipped):
-                yield cast(Skipped, each)
+        parts = [term.part for query in group if isinstance(query, Query) for term in query.terms]
+        known = _embedded(parts, store, encoder, limits)
+        points = [_point(query, known, encoder, used) for query in group]
+        yield from _found(store, group, points, k, metric)
+
+
+def _embedded(
+    parts: Iterable[Part], store: Store, encoder: Encoder, limits: images.Limits
+) -> Mapping[Part, Row | Skipped]:
+    """Part → its embedding, or why there is none; a part that several queries share is embedded once."""
+    known: dict[Part, Row | Skipped] = {}
+    pictures: list[tuple[ByImage, Image]] = []
+    for part in dict.fromkeys(parts):
+        if isinstance(part, ByKey):
+            known[part] = _kept(part, store)
+        elif isinstance(part, ByText):
+            known[part] = _of_words(part, encoder)
+        else:
+            pixels = _prepared(part, encoder, limits)
+            if isinstance(pixels, Skipped):
+                known[part] = pixels
             else:
-                yield Found(query, tuple(next(hits)))
+                pictures.append((part, pixels))
+        if len(pictures) == _BATCH:
+            known |= _encoded(pictures, encoder)
+            pictures = []
+    return known | _encoded(pictures, encoder)
 
 
-def _prepared(query: Query | Skipped, encoder: Encoder, limits: images.Limits) -> Image | Skipped:
+def _kept(part: ByKey, store: Store) -> Row | Skipped:
+    rows = store.embedding(part.key)
+    return Skipped(part.name, "no image of the collection has this key any more") if rows is None else rows[0]
+
+
+def _of_words(part: ByText, encoder: Encoder) -> Row | Skipped:
+    if not isinstance(encoder, TextEncoder):
+        return Skipped(part.name, f"{encoder.card.name} has no text: search by a picture")
+    rows: Embeddings = encoder.encode_texts([part.words])
+    return cast(Row, rows[0])
+
+
+def _prepared(part: ByImage, encoder: Encoder, limits: images.Limits) -> Image | Skipped:
     """One picture's pixels, (side, side, 3), or why there are none."""
+    try:
+        data = part.data if part.region is None else images.cut(part.data, part.region, limits)
+        return images.prepare(data, encoder.card.recipe, limits).pixels
+    except (BadImage, BadArgument) as error:
+        return Skipped(part.name, str(error))
+
+
+def _encoded(pictures: Sequence[tuple[ByImage, Image]], encoder: Encoder) -> dict[Part, Row | Skipped]:
+    if not pictures:
+        return {}
+    parts, pixels = zip(*pictures, strict=True)
+    return dict(zip(parts, encoder.encode(np.stack(pixels)), strict=True))
+
+
+def _point(
+    query: Query | Skipped, known: Mapping[Part, Row | Skipped], encoder: Encoder, metric: Metric
+) -> Row | Skipped:
+    """Where in the space of embeddings a query stands, or why nowhere."""
     if isinstance(query, Skipped):
         return query
+    rows = [known[term.part] for term in query.terms]
+    for row in rows:
+        if isinstance(row, Skipped):
+            return row
     try:
-        return images.prepare(query.data, encoder.card.recipe, limits).pixels
-    except BadImage as error:
+        return mixing.mixed(
+            np.stack(cast("list[Row]", rows)), [term.weight for term in query.terms], encoder.card, metric
+        )
+    except BadArgument as error:
         return Skipped(query.name, str(error))
+
+
+def _found(
+    store: Store, group: Sequence[Query | Skipped], points: Sequence[Row | Skipped], k: int, metric: Metric | None
+) -> Iterator[Found | Skipped]:
+    """One search for a group; an image that is left out makes room for the next, so that there are still k."""
+    rows = [point for point in points if not isinstance(point, Skipped)]
+    most = max((len(query.left_out) for query in group if isinstance(query, Query)), default=0)
+    answers = iter(store.search(np.stack(rows), k + most, metric) if rows else [])
+    for query, point in zip(group, points, strict=True):
+        if isinstance(point, Skipped) or isinstance(query, Skipped):
+            yield cast(Skipped, point)
+        else:
+            others = [hit for hit in next(answers) if hit.key not in query.left_out][:k]
+            yield Found(query, tuple(replace(hit, rank=rank) for rank, hit in enumerate(others, start=1)))

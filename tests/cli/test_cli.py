@@ -126,6 +126,59 @@ def test_search_for_several_names_the_query_first(run: Run, indexed: Path) -> No
     assert queries == ["blue.png", "green.png", "warm/red.png", "warm/rose.png"]
 
 
+@pytest.fixture
+def with_text(run: Run, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """As `indexed`, of a model that understands words."""
+    from likewise import encoders
+
+    monkeypatch.setitem(encoders._FAMILIES, "named-colours", "fakes:named_colours")
+    run("index", pictures, "--model", "named-colours")
+    return pictures
+
+
+def test_search_by_words_where_the_model_has_text(run: Run, with_text: Path) -> None:
+    assert run("search", "something green", "-k", "1").output.strip().endswith("green.png")
+
+
+def test_search_by_words_without_text_says_both_reasons(run: Run, indexed: Path) -> None:
+    result = run("search", "something green", fails=True)
+    assert result.return_value == 1
+    assert "no such file" in result.stderr
+    assert "pixels has no text" in result.stderr
+
+
+def test_search_mixes_into_every_query(run: Run, with_text: Path) -> None:
+    words = ("--plus", "text:blue=0.9", "--minus", with_text / "green.png", "-k", "1", "--json")
+    lines = run("search", with_text / "warm" / "red.png", with_text / "blue.png", *words).output.splitlines()
+    red, blue = (json.loads(line) for line in lines)
+    assert red["query"] == f"{with_text / 'warm' / 'red.png'} + 0.9 × blue − {with_text / 'green.png'}"
+    assert blue["hits"][0]["key"] == "pictures/blue.png"
+    assert [part["kind"] for part in red["parts"]] == ["image", "text", "image"]
+
+
+def test_a_wrong_part_of_a_mix_ends_the_command(run: Run, indexed: Path) -> None:
+    result = run("search", indexed / "blue.png", "--plus", indexed / "none.png", fails=True)
+    assert "none.png: no such file" in str(result.exception)
+
+
+def test_search_together_is_one_query(run: Run, indexed: Path, tmp_path: Path) -> None:
+    names = (indexed / "warm", indexed / "green.png=0.01")
+    lines = run("search", *names, "--together", "-k", "2", "--metric", "cosine").output.splitlines()
+    assert [line.split("\t")[0] for line in lines] == ["1", "2"]
+    assert {Path(line.split("\t")[2]).stem for line in lines} == {"red", "rose"}
+    run("search", *names, "--together", "--grid", tmp_path / "out")
+    (path,) = (tmp_path / "out").iterdir()
+    assert path.name == "red+rose+green.png"
+
+
+def test_search_by_region_and_by_key(run: Run, indexed: Path) -> None:
+    told = run("search", f"{indexed / 'blue.png'}@0%,0%,50%,50%", "-k", "1").output
+    assert told.strip().endswith("blue.png")
+    key = "key:pictures/blue.png"
+    assert "blue.png" not in run("search", key, "-k", "9").output
+    assert run("search", key, "-k", "1", "--with-self").output.strip().endswith("blue.png")
+
+
 def test_search_takes_standard_input(run: Run, indexed: Path) -> None:
     told = run("search", "-", "-k", "1", data=png(COLOURS["green"], 30)).output
     assert told.strip().endswith("green.png")

@@ -55,6 +55,23 @@ def test_what_was_added_is_there_for_this_and_for_later_openings(store: Store, m
         assert known.live
 
 
+def test_the_embedding_of_a_key_is_the_one_that_searches_meet(store: Store) -> None:
+    rows = add(store, "a", "b", "c")
+    with store.write() as writer:
+        writer.extend(records("b"), rows[:1])  # b is another picture now
+        writer.delete(["a"])
+    for key, wanted in (("b", rows[:1]), ("c", rows[2:])):
+        found = store.embedding(key)
+        assert found is not None
+        assert (found.shape, found.dtype) == ((1, 4), np.float32)
+        np.testing.assert_allclose(found, wanted, atol=1e-3)
+    with store.write() as writer:
+        writer.compact()
+    np.testing.assert_allclose(store.embedding("c"), rows[2:], atol=1e-3)
+    assert store.embedding("a") is None
+    assert store.embedding("never") is None
+
+
 def test_an_empty_store_answers_with_nothing(store: Store) -> None:
     assert len(store) == 0
     assert store.search(unit_rows(2), 5) == [[], []]

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image as Picture
 
 from likewise.errors import BadArgument
-from likewise.show import Answer, address, grid, page, printable, score_text
+from likewise.show import Answer, Asked, address, grid, marked, page, printable, score_text
 from likewise.types import Hit, Record
 
 COLOURS = [(250, 20, 20), (20, 250, 20), (20, 20, 250), (250, 250, 20), (20, 250, 250)]
@@ -320,3 +320,58 @@ def test_a_printable_name_has_its_length_and_can_be_written(name: str) -> None:
     assert not any(letter < " " or "\x7f" <= letter < "\xa0" for letter in text)
     text.encode()
     assert printable(text) == text
+
+
+def mixed(words: str = "at night, <b>far</b> away") -> Answer:
+    asked = [
+        Asked("query", "a/cat.jpg", flat((128, 128, 128))),
+        Asked("+ 0.5", "", None, words),
+        Asked("−", "b/dog.jpg", flat((90, 90, 90)), away=True),
+    ]
+    return Answer(f"cat + {words} − dog", None, [hit(1)], [flat(COLOURS[0])], asked=asked, note="itself left out")
+
+
+def test_a_mix_shows_all_its_parts_before_the_hits() -> None:
+    sheet = opened(grid.png(mixed(), side=100))
+    assert sheet.width == 4 * 116 + 16
+    pixels = pixels_of(sheet)
+    for colour, count in (((0x0A, 0x66, 0xC2), 2), ((0xC6, 0x28, 0x28), 1)):  # frames: two parts towards, one away
+        columns = (pixels == colour).all(axis=2).sum(axis=0) > 100
+        assert np.diff(columns.astype(int)).clip(0).sum() == 2 * count
+    assert (pixels == (0x1D, 0x1D, 0x1F)).all(axis=2)[:, 124:232].any()  # the words, inside their own square
+
+
+def test_words_stay_inside_their_square_however_many() -> None:
+    for words in ("w" * 300, "word " * 200, "日本" * 50, "a"):
+        sheet = pixels_of(opened(grid.png(mixed(words), side=64)))
+        ink = (sheet == (0x1D, 0x1D, 0x1F)).all(axis=2)[40:94]
+        assert not ink[:, :97].any()  # left of them lies the picture of the first part
+
+
+def test_a_page_and_a_notebook_tell_every_part_and_quote_the_words() -> None:
+    text = page.html([mixed()], title="t")
+    assert "&lt;b&gt;far&lt;/b&gt;" in text
+    assert "<b>far" not in text
+    assert text.count('class="query') == 3
+    assert text.count('class="query away"') == 1
+    assert "<p>itself left out</p>" in text
+    shown = page.fragment(mixed())
+    assert shown.count("<img") == 3
+    assert "&lt;b&gt;far&lt;/b&gt;" in shown
+    assert shown.count("#c62828") == 1
+
+
+def test_a_region_keeps_its_colours_and_the_rest_turns_pale() -> None:
+    picture = np.full((40, 60, 3), 100, np.uint8)
+    shown = marked(picture, (200, 100, 200, 200), (600, 400))
+    assert (shown[10:30, 20:40] == 100).all()
+    assert (shown[0:8, :] == shown[0, 0]).all()
+    assert shown[0, 0].min() > 180
+    assert shown[9, 30].tolist() == shown[30, 30].tolist() == shown[20, 19].tolist() == [10, 102, 194]
+    assert (picture == 100).all()
+
+
+def test_a_region_smaller_than_a_pixel_of_the_thumbnail_is_still_seen() -> None:
+    shown = marked(np.zeros((10, 10, 3), np.uint8), (999, 999, 1, 1), (1000, 1000))
+    assert shown[9, 9].tolist() == [0, 0, 0]
+    assert shown[8, 9].tolist() == [10, 102, 194]

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
-from likewise.show import Answer, terminal
+from likewise.show import Answer, Asked, terminal
 from likewise.types import Hit, Record
 
 RED, BLUE = (250, 20, 20), (20, 20, 250)
@@ -79,6 +79,16 @@ def test_no_name_steers_the_terminal(name: str) -> None:
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202e]", text)
 
 
+def test_a_preview_shows_words_as_words_and_says_what_is_left_out() -> None:
+    asked = [Asked("query", "q.jpg", flat(BLUE)), Asked("−", "", None, "at \x1bnight", away=True)]
+    one = Answer("q.jpg − at night", None, [hit(1)], [flat(RED)], asked=asked, note="itself left out")
+    text = printed(terminal.preview(one), 80, colour=True)
+    assert "−" in text.splitlines()[0]
+    assert "at �night" in text
+    assert "▀" in text
+    assert "like q.jpg − at night (itself left out)" in " ".join(printed(terminal.table(one)).split())
+
+
 def test_a_preview_without_a_terminal_is_the_table() -> None:
     one = answer([flat(RED), None], flat(BLUE))
     assert printed(terminal.preview(one)) == printed(terminal.table(one))
@@ -137,7 +147,7 @@ def test_a_picture_that_cannot_be_shown_is_said_so() -> None:
 PROGRAM = """
 import numpy as np
 from rich.console import Console
-from likewise.show import Answer, terminal
+from likewise.show import Answer, Asked, terminal
 from likewise.types import Hit, Record
 hit = Hit(1, 0.5, Record("folder/1.jpg", "", 1, 1, 640, 480), 0)
 red = np.full((20, 20, 3), (250, 20, 20), np.uint8)

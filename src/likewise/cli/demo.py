@@ -15,7 +15,7 @@ from likewise.cli.screen import bar, download_bar, number, on_screen
 if TYPE_CHECKING:
     from likewise.collection import Collection, Hits
     from likewise.encoders import Encoder
-    from likewise.search import Query
+    from likewise.queries import Query
     from likewise.sources import Source
 
 K = 7
@@ -70,8 +70,8 @@ def demo(**given: Any) -> None:
 def _drawn(wanted: Wanted) -> None:
     from likewise import encoders
     from likewise.benchmarks import rendered
-    from likewise.collection import DEFAULT_MODEL, open_place
-    from likewise.search import queries_of
+    from likewise.collection import DEFAULT_MODEL
+    from likewise.queries.reading import open_place, queries_of
 
     out = wanted.out / f"seed-{wanted.seed}" if wanted.seed else wanted.out  # pictures of one seed are one gallery
     gallery, queries = out / "gallery", out / "queries"
@@ -100,11 +100,12 @@ def _drawn(wanted: Wanted) -> None:
 
 def _own_pictures(wanted: Wanted, place: str) -> None:
     from likewise import encoders
-    from likewise.collection import DEFAULT_MODEL, open_place
+    from likewise.collection import DEFAULT_MODEL
+    from likewise.queries.reading import open_place
 
     source = open_place(place)
     with _indexed(wanted.out, encoders.load(DEFAULT_MODEL), [source]) as collection:
-        asked = _queries(wanted.query, source)
+        asked = _queries(collection, wanted.query, source)
         _write_pictures(collection, _answers(collection, asked), wanted.out)
 
 
@@ -117,7 +118,7 @@ def _cifar100(wanted: Wanted) -> None:
         encoder = encoders.load("vgg19/fc1", recipe="cifar", weights=wanted.weights, progress=progress)
     train, test = cifar.open_cifar(path, "train"), cifar.open_cifar(path, "test")
     with _indexed(wanted.out, encoder, [train]) as collection:
-        asked = _queries(wanted.query, test)
+        asked = _queries(collection, wanted.query, test)
         answers = _answers(collection, asked)
         _write_pictures(collection, answers[:PICTURES], wanted.out)
         if wanted.query is None:
@@ -139,18 +140,14 @@ def _indexed(place: Path, encoder: Encoder, sources: Sequence[Source]) -> Collec
     return collection
 
 
-def _queries(place: str | None, gallery: Source, most: int = 500) -> list[Query]:
+def _queries(collection: Collection, place: str | None, gallery: Source, most: int = 500) -> list[Query]:
     """What the user asked for, or else some images of a source, evenly spread."""
-    from likewise.collection import open_place, read_query
-    from likewise.search import Query, queries_of
-    from likewise.sources import is_many
+    from likewise.queries import Query
 
-    if place is not None and not is_many(place):
-        return [read_query(place)]
     if place is not None:
-        return [query for query in queries_of(open_place(place)) if isinstance(query, Query)]
+        return [query for query in collection.reader().each(place) if isinstance(query, Query)]
     items = list(gallery.items())
-    return [Query(item.key, gallery.read(item)) for item in items[:: max(1, len(items) // most)][:most]]
+    return [Query.image(item.key, gallery.read(item)) for item in items[:: max(1, len(items) // most)][:most]]
 
 
 def _answers(collection: Collection, queries: Sequence[Query | Any]) -> list[Hits]:

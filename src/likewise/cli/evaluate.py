@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from likewise.cli.screen import download_bar, number, on_screen
+from likewise.cli.model import WantedModel, model_options
+from likewise.cli.screen import number, on_screen
 
 if TYPE_CHECKING:
     from likewise.benchmarks import Benchmark
-    from likewise.encoders import Encoder
     from likewise.evaluate import Comparison, Difference, Estimate, Result
     from likewise.evaluate.embedding import Watch
     from likewise.types import Skipped
@@ -30,10 +30,7 @@ class Wanted:
 
     benchmark: str
     path: Path | None
-    model: str | None
-    recipe: str | None
-    weights: Path | None
-    device: str
+    model: WantedModel
     metrics: tuple[str, ...]
     out: Path
     seed: int
@@ -43,10 +40,7 @@ class Wanted:
 @click.command()
 @click.argument("benchmark")
 @click.argument("path", required=False, type=click.Path(path_type=Path))
-@click.option("--model", help="Which model to judge: compact (default), classical, vgg19/fc1, FILE.onnx …")
-@click.option("--recipe", help="How the model's input is made, where there is a choice: imagenet, cifar.")
-@click.option("--weights", type=click.Path(path_type=Path), help="A file of weights instead of the published ones.")
-@click.option("--device", default="auto", show_default=True, help="cpu, cuda, mps, or auto.")
+@model_options("Which model to judge")
 @click.option(
     "--metric", "metrics", multiple=True, metavar="NAME", help="mAP, P@7, R@1 …; again for more.  [default: the usual]"
 )
@@ -74,10 +68,10 @@ def evaluate(**given: Any) -> None:
     from likewise import benchmarks as known
     from likewise.evaluate import evaluate as evaluated
 
-    wanted = Wanted(**given)
+    wanted = Wanted(model=WantedModel.taken_from(given), **given)
     options = {} if wanted.distractors is None else {"distractors": wanted.distractors}
     benchmark = known.open_benchmark(wanted.benchmark, wanted.path, **options)
-    encoder = _encoder(wanted)
+    encoder = wanted.model.loaded()
     with _bars() as watch:
         result = evaluated(benchmark, encoder, metrics=wanted.metrics or None, seed=wanted.seed, watch=watch)
     _print_result(result)
@@ -129,20 +123,6 @@ def compare(a: Path, b: Path, metrics: tuple[str, ...], fail_below: float | None
         told = f"{each.setup} {each.metric}".strip()
         click.echo(f"likewise: {told} fell by {-each.mean:.4f}, more than {fail_below:g}", err=True)
     return 1 if fallen else 0
-
-
-def _encoder(wanted: Wanted) -> Encoder:
-    from likewise import encoders
-    from likewise.collection import DEFAULT_MODEL
-
-    with download_bar() as progress:
-        return encoders.load(
-            wanted.model or DEFAULT_MODEL,
-            recipe=wanted.recipe,
-            weights=wanted.weights,
-            device=wanted.device,
-            progress=progress,
-        )
 
 
 @contextmanager

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from likewise.cli.limits import WantedLimits, limit_options
-from likewise.cli.screen import at_collection, download_bar, number, on_screen
+from likewise.cli.model import WantedModel, model_options
+from likewise.cli.screen import at_collection, number, on_screen
 
 if TYPE_CHECKING:
     from likewise.collection import Collection
-    from likewise.encoders import Encoder
     from likewise.ingest import Options, Report, Watch
     from likewise.sources import Source
 
@@ -29,10 +29,7 @@ class Wanted:
     """The options of the command, parsed; each means what its help says."""
 
     places: tuple[str, ...]
-    model: str | None
-    recipe: str | None
-    weights: Path | None
-    device: str
+    model: WantedModel
     dtype: Literal["float32", "float16"] | None
     batch: int
     workers: int | None
@@ -45,12 +42,7 @@ class Wanted:
 
 @click.command()
 @click.argument("places", nargs=-1, metavar="[PLACE]...")
-@click.option(
-    "--model", help="Whose embeddings: compact (default), classical, vgg19/fc1, FILE.onnx …; fixed once there are some."
-)
-@click.option("--recipe", help="How the model's input is made, where there is a choice: imagenet, cifar.")
-@click.option("--weights", type=click.Path(path_type=Path), help="A file of weights instead of the published ones.")
-@click.option("--device", default="auto", show_default=True, help="cpu, cuda, mps, or auto.")
+@model_options("Whose embeddings, fixed once there are some")
 @click.option("--dtype", type=click.Choice(["float32", "float16"]), help="How embeddings are kept.  [default: float32]")
 @click.option("--batch", default=64, show_default=True, type=click.IntRange(1), help="Images embedded at once.")
 @click.option("--workers", type=click.IntRange(1), help="Threads that read and decode.  [default: the processors]")
@@ -70,7 +62,7 @@ def index(context: click.Context, /, **given: Any) -> None:
     """
     from likewise.ingest import added_up
 
-    wanted = Wanted(limits=WantedLimits.taken_from(given), **given)
+    wanted = Wanted(model=WantedModel.taken_from(given), limits=WantedLimits.taken_from(given), **given)
     with _opened(context.obj, wanted) as collection:
         if wanted.include_forgotten:
             with collection.store.write(wait_s=wanted.wait) as writer:
@@ -97,35 +89,21 @@ def _opened(folder: str | None, wanted: Wanted) -> Collection:
     except NoCollection:
         if not wanted.places:
             raise click.UsageError("name a PLACE to index: a folder, an archive, a list or an image") from None
-        return here.Collection.create(Path(folder or "."), _encoder(wanted), dtype=wanted.dtype or "float32")
-    card, dtype = found.store.card, found.store.dtype
-    if not (wanted.model or wanted.recipe or wanted.weights) and wanted.dtype in (None, dtype):
+        return here.Collection.create(Path(folder or "."), wanted.model.loaded(), dtype=wanted.dtype or "float32")
+    card, dtype, model = found.store.card, found.store.dtype, wanted.model
+    if model.is_default and wanted.dtype in (None, dtype):
         return found
-    if wanted.model not in (None, card.name):
+    if model.model not in (None, card.name):
         raise StoreMismatch(
-            f"{found.store.folder} holds {card.name} embeddings, not {wanted.model}: pass --model {card.name}, "
+            f"{found.store.folder} holds {card.name} embeddings, not {model.model}: pass --model {card.name}, "
             "or keep the other model in a collection of its own with -c DIR"
         )
-    same = replace(wanted, model=card.name, recipe=wanted.recipe or card.recipe.name)
-    return here.Collection.create(found.store.folder, _encoder(same), dtype=wanted.dtype or dtype)
-
-
-def _encoder(wanted: Wanted) -> Encoder:
-    from likewise import encoders
-    from likewise.collection import DEFAULT_MODEL
-
-    with download_bar() as progress:
-        return encoders.load(
-            wanted.model or DEFAULT_MODEL,
-            recipe=wanted.recipe,
-            weights=wanted.weights,
-            device=wanted.device,
-            progress=progress,
-        )
+    same = replace(model, model=card.name, recipe=model.recipe or card.recipe.name)
+    return here.Collection.create(found.store.folder, same.loaded(), dtype=wanted.dtype or dtype)
 
 
 def _source(name: str) -> Source:
-    from likewise.collection import open_place
+    from likewise.queries.reading import open_place
     from likewise.sources import open_source
 
     if name == "-":

@@ -6,7 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,8 +17,11 @@ from likewise.cli.screen import on_screen
 
 if TYPE_CHECKING:
     from likewise.collection import Collection, Hits
-    from likewise.search import Query
+    from likewise.queries import Query
     from likewise.types import Skipped
+
+
+_LONGEST_STEM = 100  # letters of a file's name, which systems end at 255 bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,10 @@ class Wanted:
     """The options of the command, parsed; each means what its help says."""
 
     queries: tuple[str, ...]
+    plus: tuple[str, ...]
+    minus: tuple[str, ...]
+    together: bool
+    with_self: bool
     k: int
     grid: Path | None
     html: Path | None
@@ -38,6 +45,10 @@ class Wanted:
 
 @click.command()
 @click.argument("queries", nargs=-1, required=True, metavar="QUERY...")
+@click.option("--plus", multiple=True, metavar="PART", help="Mix this into every QUERY; again for more.")
+@click.option("--minus", multiple=True, metavar="PART", help="Lead away from this; again for more.")
+@click.option("--together", is_flag=True, help="All QUERYs are one query, instead of one each.")
+@click.option("--with-self", is_flag=True, help="A gallery image named by key may be its own neighbour.")
 @click.option("-k", default=7, show_default=True, type=click.IntRange(1), help="How many neighbours.")
 @click.option("--grid", metavar="DIR", type=click.Path(path_type=Path, file_okay=False), help="A PNG for each query.")
 @click.option("--html", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="One page for all.")
@@ -50,20 +61,26 @@ class Wanted:
 def search(context: click.Context, /, **given: Any) -> int:
     """Find the images most like each QUERY.
 
-    A QUERY is an image, a folder or an archive of images, https://…, or - for an image on standard input.
+    A QUERY is an image, a folder or an archive of images, https://…, - for an image on standard input, the key of a gallery
+    image, or, where the model has text, words. Ambiguous names are settled by text:… image:… key:…
+
+    \b
+    cat.jpg@10,20,300,200         a region: left, top, width, height in pixels
+    cat.jpg@25%,0%,50%,100%       the same in percent
+    cat.jpg --plus "at night=0.5" --minus people.jpg    a mix, with weights
 
     On a terminal the hits come as a table; in a pipe as tab-separated rank, score, path (and query, if several).
-    """
+    """  # noqa: D301 - click wants the sign itself
     from likewise.collection import Collection
     from likewise.types import Skipped
 
     wanted = Wanted(limits=WantedLimits.taken_from(given), **given)
-    several = len(wanted.queries) > 1 or Path(wanted.queries[0]).is_dir()
+    several = not wanted.together and (len(wanted.queries) > 1 or Path(wanted.queries[0]).is_dir())
     with Collection.open(context.obj, weights=wanted.weights) as collection:
         collection.limits = wanted.limits.applied(collection.limits)
         answers: list[Hits] = []
         failed = 0
-        for answer in collection.search_many(_queries(wanted.queries), wanted.k, metric=wanted.metric):
+        for answer in collection.search_many(_queries(collection, wanted), wanted.k, metric=wanted.metric):
             if isinstance(answer, Skipped):
                 failed += 1
                 click.echo(f"likewise: {answer.key}: {answer.reason}", err=True)
@@ -79,23 +96,18 @@ def on_terminal() -> bool:
     return sys.stdout.isatty()
 
 
-def _queries(names: tuple[str, ...]) -> Iterator[Query | Skipped]:
-    from likewise.collection import open_place, read_query
-    from likewise.errors import SourceError
-    from likewise.search import Query, queries_of
-    from likewise.sources import is_many
-    from likewise.types import Skipped
+def _queries(collection: Collection, wanted: Wanted) -> Iterator[Query | Skipped]:
+    """One query for each picture that is named, or one for all together; what is mixed in must be right for any of them."""
+    from likewise.queries import Query
 
-    for name in names:
-        try:
-            if name == "-":
-                yield Query("standard input", sys.stdin.buffer.read())
-            elif is_many(name):
-                yield from queries_of(open_place(name))
-            else:
-                yield read_query(name)
-        except SourceError as error:
-            yield Skipped(name, str(error))
+    reader = collection.reader(sys.stdin.buffer.read)
+    if wanted.together:
+        yield replace(reader.one(wanted.queries, wanted.plus, wanted.minus), with_self=wanted.with_self)
+        return
+    others = reader.mixed_in(wanted.plus, wanted.minus)
+    for name in wanted.queries:
+        for query in reader.each(name, others):
+            yield replace(query, with_self=wanted.with_self) if isinstance(query, Query) else query
 
 
 def _print(answer: Hits, wanted: Wanted, *, several: bool) -> None:
@@ -130,11 +142,12 @@ def _write(collection: Collection, answers: list[Hits], wanted: Wanted) -> None:
 
 
 def grid_paths(folder: Path, answers: Sequence[Hits]) -> list[Path]:
-    """One PNG per query, named after it; a second query of the same name gets a number."""
+    """One PNG per query, named after it (a picture's own name, or those of all parts); a second query of the same name gets a number."""
     taken: dict[str, int] = {}
     paths: list[Path] = []
     for answer in answers:
-        stem = re.sub(r"[^\w.-]+", "_", Path(answer.query.name).stem).strip("._") or "query"
+        name = "+".join(Path(term.part.name).stem for term in answer.query.terms)
+        stem = re.sub(r"[^\w.+-]+", "_", name).strip("._")[:_LONGEST_STEM] or "query"
         taken[stem] = taken.get(stem, 0) + 1
         paths.append(folder / (f"{stem}.png" if taken[stem] == 1 else f"{stem}-{taken[stem]}.png"))
     return paths

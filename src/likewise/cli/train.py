@@ -95,8 +95,8 @@ def train(**given: Any) -> None:
     Writes OUT/model.onnx, which needs no torch to run: `likewise index --model OUT/model.onnx`. A run that was ended at
     any moment goes on when the same command is given again.
     """
-    from likewise.collection import open_place
     from likewise.errors import MissingExtra
+    from likewise.queries.reading import open_place
 
     asked = Asked(**given)
     try:

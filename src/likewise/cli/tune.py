@@ -50,8 +50,8 @@ def tune(  # noqa: PLR0913, PLR0917 - one for each option
     folders look like classes, these judge.
     """
     from likewise import encoders
-    from likewise.collection import open_place
     from likewise.evaluate.tuning import tune as tuned
+    from likewise.queries.reading import open_place
 
     chosen = models or _default_models(weights)
     loaded = encoders.load_together(chosen, recipe=recipe, weights=weights)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 from likewise import seams
 from likewise.errors import BadArgument
@@ -26,6 +26,19 @@ class Encoder(Protocol):
 
     def encode(self, pixels: Pixels) -> Embeddings:
         """Embed (n, side, side, 3) uint8 pixels that `card.recipe` made; n may be zero."""
+        ...
+
+
+@runtime_checkable
+class TextEncoder(Protocol):
+    """What an encoder can do beside `encode` if it puts words into the space of its pictures.
+
+    Contract: shape (n, card.dim) and float32, unit rows that can be compared with those of pictures; a batch equals its texts
+    one by one. An encoder without text has no such method.
+    """
+
+    def encode_texts(self, texts: Sequence[str]) -> Embeddings:
+        """Embed n texts; n may be zero."""
         ...
 
 

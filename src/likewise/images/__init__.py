@@ -20,7 +20,7 @@ from likewise.images.reading import Picture, reading
 from likewise.images.resizing import Plan, carry_out, centre_cut, shortened, whole
 from likewise.types import Image, Pixels, Recipe
 
-__all__ = ["Box", "Limits", "Prepared", "cut", "decode", "normalise", "prepare", "thumbnail"]
+__all__ = ["Box", "Limits", "Prepared", "cut", "decode", "normalise", "prepare", "size", "thumbnail"]
 
 _DEFAULT_LIMITS = Limits()
 _RESAMPLING = {
@@ -86,6 +86,16 @@ def thumbnail(data: bytes, side: int, limits: Limits = _DEFAULT_LIMITS) -> Image
     with reading(data, limits, partial(_fitted, side)) as picture:
         size = _fitted(side, picture.width, picture.height)
         return np.array(carry_out(picture, whole(picture.size, size), Resampling.BICUBIC))
+
+
+def size(data: bytes, limits: Limits = _DEFAULT_LIMITS) -> tuple[int, int]:
+    """Upright width and height of one image, in pixels.
+
+    Raises:
+        BadImage: If the bytes are no whole image within the limits.
+    """
+    with reading(data, limits, lambda *_: (1, 1)) as picture:
+        return picture.width, picture.height
 
 
 def decode(data: bytes, limits: Limits = _DEFAULT_LIMITS) -> Image:

@@ -8,10 +8,33 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from likewise.types import Hit, Image, Verdict
+
+_FRAME_COLOUR = (10, 102, 194)  # that of the frame around a query
 
 # Control characters, half characters, breaks of lines, and what turns the direction of reading round.
 _STEERING = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One part of a query.
+
+    Attributes:
+        title: To stand above it: `query`, or the sign and weight of a part among others.
+        name: Of the picture.
+        picture: None when it cannot be shown, and for words.
+        words: What was asked in words; empty for a picture.
+        away: Whether hits lead away from it.
+    """
+
+    title: str
+    name: str
+    picture: Image | None
+    words: str = ""
+    away: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +47,8 @@ class Answer:
         hits: Best first.
         pictures: One for each hit; None when the original cannot be shown any more.
         verdicts: One for each hit where the right answers are known; else empty.
+        asked: What the query is made of; by itself the one picture above.
+        note: What is to be known of the hits, such as that the query itself is left out; seldom anything.
     """
 
     query: str
@@ -31,6 +56,34 @@ class Answer:
     hits: Sequence[Hit]
     pictures: Sequence[Image | None]
     verdicts: Sequence[Verdict] = ()
+    asked: Sequence[Asked] = ()
+    note: str = ""
+
+    @property
+    def parts(self) -> Sequence[Asked]:
+        """What the query is made of: at least one."""
+        return self.asked or (Asked("query", self.query, self.picture),)
+
+
+def marked(picture: Image, region: tuple[int, int, int, int], size: tuple[int, int]) -> Image:
+    """A thumbnail with a region framed, and all else made pale.
+
+    Args:
+        picture: Of any size.
+        region: Left, top, width and height in the picture that the thumbnail is of.
+        size: Width and height of that picture.
+    """
+    height, width = picture.shape[:2]
+    x, y, wide, tall = region
+    left, top = min(x * width // size[0], width - 1), min(y * height // size[1], height - 1)
+    right = max(-(-(x + wide) * width // size[0]), left + 1)
+    bottom = max(-(-(y + tall) * height // size[1]), top + 1)
+    line = max(1, max(width, height) // 100)
+    pale = (0.35 * picture + 0.65 * 255).astype(np.uint8)
+    shown = pale.copy()
+    shown[max(0, top - line) : bottom + line, max(0, left - line) : right + line] = _FRAME_COLOUR
+    shown[top:bottom, left:right] = picture[top:bottom, left:right]
+    return shown
 
 
 def score_text(score: float) -> str:

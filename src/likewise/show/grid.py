@@ -7,6 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
+from typing import TypeAlias
 
 from PIL import Image as Picture
 from PIL import ImageDraw, ImageFont
@@ -15,12 +16,16 @@ from likewise.errors import BadArgument
 from likewise.show import Answer, score_text
 from likewise.types import Image
 
-GROUND, INK, FAINT, MARK, EMPTY, LINE = "#ffffff", "#1d1d1f", "#6e6e73", "#0a66c2", "#f2f2f4", "#e3e3e6"
+GROUND, INK, FAINT, EMPTY, LINE = "#ffffff", "#1d1d1f", "#6e6e73", "#f2f2f4", "#e3e3e6"
+MARK, AWAY = "#0a66c2", "#c62828"
 MOST_COLUMNS = 8
 _MARGIN = 16
 _FRAME = 3
 _AIR = 2
-_PLAIN = str.maketrans({"ß": "ss", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L"})
+_Font: TypeAlias = ImageFont.FreeTypeFont | ImageFont.ImageFont
+_PLAIN = str.maketrans(
+    {"ß": "ss", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "−": "–", "×": "x"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +33,8 @@ class _Cell:
     title: str
     label: str
     picture: Image | None
-    is_query: bool = False
+    frame: str = ""
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +82,10 @@ def png(answer: Answer, *, side: int = 224, columns: int | None = None) -> bytes
     """
     if side < 64 or (columns is not None and columns < 1):
         raise BadArgument(f"a grid of side {side} and {columns} columns: at least 64 and 1 are wanted")
-    cells = [_Cell("query", _last_part(answer.query), answer.picture, True)]
+    cells = [
+        _Cell(part.title, _last_part(part.name), part.picture, AWAY if part.away else MARK, part.words)
+        for part in answer.parts
+    ]
     for hit, picture in zip(answer.hits, answer.pictures, strict=True):
         cells.append(_Cell(f"{hit.rank} · {score_text(hit.score)}", _last_part(hit.key), picture))
     across = min(len(cells), columns or _columns(len(cells)))
@@ -96,22 +105,25 @@ def _draw(sheet: Picture.Image, cell: _Cell, corner: tuple[int, int], sizes: _Si
     draw = ImageDraw.Draw(sheet)
     left, top, side = corner[0], corner[1] + sizes.above, sizes.side
     middle = left + side / 2
-    colour = MARK if cell.is_query else INK
+    colour = cell.frame or INK
     baseline = top - 2 * _FRAME - 5  # the tail of the q stays clear of the frame
-    draw.text((middle, baseline), cell.title, colour, _font(sizes.title), anchor="ms")
+    draw.text((middle, baseline), _drawable(cell.title.replace("−", "minus")), colour, _font(sizes.title), anchor="ms")
     if cell.picture is None:
         draw.rectangle((left, top, left + side - 1, top + side - 1), EMPTY)
-        draw.text((middle, top + side / 2), "cannot be shown", FAINT, _font(sizes.label), anchor="mm")
+        told = _wrapped(draw, cell.words, sizes) if cell.words else "cannot be shown"
+        ink, font = (INK, _font(sizes.title)) if cell.words else (FAINT, _font(sizes.label))
+        draw.multiline_text((middle, top + side / 2), told, ink, font, anchor="mm", align="center")
     else:
         fitted = _fitted(Picture.fromarray(cell.picture), side)
         x, y = left + (side - fitted.width) // 2, top + (side - fitted.height) // 2
         # A hairline: a picture on white ground shows where it ends.
         draw.rectangle((x - 1, y - 1, x + fitted.width, y + fitted.height), outline=LINE)
         sheet.paste(fitted, (x, y))
-    if cell.is_query:
+    if cell.frame:
         out = _FRAME + _AIR
-        draw.rectangle((left - out, top - out, left + side + out - 1, top + side + out - 1), outline=MARK, width=_FRAME)
-    label = _shortened(draw, cell.label, sizes)
+        box = (left - out, top - out, left + side + out - 1, top + side + out - 1)
+        draw.rectangle(box, outline=cell.frame, width=_FRAME)
+    label = _shortened(draw, cell.label, _font(sizes.label), side)
     draw.text((middle, top + side + _FRAME + _AIR + 4), label, FAINT, _font(sizes.label), anchor="mt")
 
 
@@ -131,12 +143,16 @@ def _columns(count: int) -> int:
 
 def _last_part(name: str) -> str:
     """The file's own name in letters that the font has: without accents, … for others; empty if nothing is left to know it by."""
-    whole = name.rstrip("/").rpartition("/")[2]
-    plain = unicodedata.normalize("NFKD", whole.translate(_PLAIN))
-    letters = (letter for letter in plain if not unicodedata.combining(letter))
-    text = "".join("".join(run) if drawn else "…" for drawn, run in groupby(letters, _is_drawn))
+    text = _drawable(name.rstrip("/").rpartition("/")[2])
     stem = text.rpartition(".")[0] or text
     return text if any(letter.isalnum() for letter in stem) else ""
+
+
+def _drawable(whole: str) -> str:
+    """A text in letters that the font has."""
+    plain = unicodedata.normalize("NFKD", whole.translate(_PLAIN))
+    letters = (letter for letter in plain if not unicodedata.combining(letter))
+    return "".join("".join(run) if drawn else "…" for drawn, run in groupby(letters, _is_drawn))
 
 
 @lru_cache(maxsize=4096)
@@ -146,16 +162,29 @@ def _is_drawn(letter: str) -> bool:
     return letter.isprintable() and bytes(font.getmask(letter)) != bytes(font.getmask("\uffff"))
 
 
-def _shortened(draw: ImageDraw.ImageDraw, text: str, sizes: _Sizes) -> str:
-    """The text with its middle left out, if it is wider than the square."""
-    font = _font(sizes.label)
-    kept, whole = min(len(text), sizes.side), text
-    while draw.textlength(text, font) > sizes.side and kept > 4:
+def _shortened(draw: ImageDraw.ImageDraw, text: str, font: _Font, most: int) -> str:
+    """The text with its middle left out, if it is wider than `most` pixels."""
+    kept, whole = min(len(text), most), text
+    while draw.textlength(text, font) > most and kept > 4:
         kept -= 1
         text = f"{whole[: (kept + 1) // 2]}…{whole[len(whole) - kept // 2 :]}"
     return text
 
 
+def _wrapped(draw: ImageDraw.ImageDraw, words: str, sizes: _Sizes) -> str:
+    """Words in lines no wider than the square, and no more of them than fit; … stands for the rest."""
+    font, lines = _font(sizes.title), [""]
+    most = sizes.side // (sizes.title + 6)
+    for word in _drawable(words).split():
+        longer = f"{lines[-1]} {word}".strip()
+        if draw.textlength(longer, font) <= sizes.side - 8:
+            lines[-1] = longer
+        else:
+            lines.append(_shortened(draw, word, font, sizes.side - 8))
+    lines = [line for line in lines if line]
+    return "\n".join(lines if len(lines) <= most else [*lines[: most - 1], "…"])
+
+
 @lru_cache(maxsize=8)
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def _font(size: int) -> _Font:
     return ImageFont.load_default(size)

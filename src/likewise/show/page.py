@@ -10,7 +10,7 @@ from html import escape
 
 from PIL import Image as Picture
 
-from likewise.show import Answer, address, printable, score_text
+from likewise.show import Answer, Asked, address, printable, score_text
 from likewise.types import Hit, Image, Verdict
 
 _STYLE = """
@@ -28,6 +28,8 @@ a{color:var(--mark)}a:focus-visible{outline:3px solid var(--mark);outline-offset
 figure{margin:0}
 .picture{display:block;aspect-ratio:1;border-radius:8px;padding:3px;box-shadow:inset 0 0 0 1px var(--line)}
 .query .picture{box-shadow:inset 0 0 0 3px var(--mark);padding:6px}
+.away .picture{box-shadow:inset 0 0 0 3px var(--wrong)}
+.words{display:flex;align-items:center;justify-content:center;height:100%;overflow:hidden;text-align:center;margin:0;padding:.3rem}
 .right .picture{box-shadow:inset 0 0 0 3px var(--right);padding:6px}.wrong .picture{box-shadow:inset 0 0 0 3px var(--wrong);padding:6px}
 figcaption em{display:block;font-style:normal;font-weight:600}
 .right em{color:var(--right)}.wrong em{color:var(--wrong)}.junk em{color:var(--faint)}
@@ -72,7 +74,10 @@ def html(answers: Sequence[Answer], *, title: str, notes: Mapping[str, str] | No
 
 def fragment(answer: Answer) -> str:
     """A row of pictures for a notebook's output cell: styles are inside, and touch nothing else."""
-    pictures = [_framed(answer.picture, "query", answer.query, "2px solid #0a66c2")]
+    pictures = [
+        _framed(part.picture, part.title, part.name, f"2px solid {'#c62828' if part.away else '#0a66c2'}", part.words)
+        for part in answer.parts
+    ]
     for hit, picture in zip(answer.hits, answer.pictures, strict=True):
         title = f"{hit.rank} · {score_text(hit.score)}"
         pictures.append(_framed(picture, title, hit.key, "1px solid rgba(128,128,128,.4)"))
@@ -80,16 +85,28 @@ def fragment(answer: Answer) -> str:
 
 
 def _section(number: int, answer: Answer) -> str:
-    query = _figure(answer.picture, f"query: {answer.query}", "<b>query</b>", "")
+    query = "".join(_asked(part, several=len(answer.parts) > 1) for part in answer.parts)
+    note = f"<p>{_text(answer.note)}</p>" if answer.note else ""
     verdicts: Sequence[Verdict | None] = answer.verdicts or [None] * len(answer.hits)
     hits = "".join(
         f"<li{_class(verdict)}>{_figure(picture, hit.key, _told(verdict) + _caption(hit), address(hit.path))}</li>"
         for hit, picture, verdict in zip(answer.hits, answer.pictures, verdicts, strict=True)
     )
     return (
-        f'<section aria-labelledby="q{number}"><h2 id="q{number}">{_name(answer.query)}</h2>'
-        f'<ol class="hits"><li class="query">{query}</li>{hits}</ol></section>\n'
+        f'<section aria-labelledby="q{number}"><h2 id="q{number}">{_name(answer.query)}</h2>{note}'
+        f'<ol class="hits">{query}{hits}</ol></section>\n'
     )
+
+
+def _asked(part: Asked, *, several: bool) -> str:
+    """One part of a query; its name stands below it where the heading does not already say it."""
+    kind = "query away" if part.away else "query"
+    name = _name(part.name) if several else ""
+    caption = f"<b>{_text(part.title)}</b>{name}"
+    if part.words:
+        shown = f'<figure><div class="picture"><q class="words">{_text(part.words)}</q></div>'
+        return f'<li class="{kind}">{shown}<figcaption>{caption}</figcaption></figure></li>'
+    return f'<li class="{kind}">{_figure(part.picture, f"query: {part.name}", caption, "")}</li>'
 
 
 def _figure(picture: Image | None, text: str, caption: str, link: str) -> str:
@@ -126,10 +143,11 @@ def _value(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _framed(picture: Image | None, title: str, name: str, border: str) -> str:
+def _framed(picture: Image | None, title: str, name: str, border: str, words: str = "") -> str:
     box = f"box-sizing:border-box;width:140px;height:140px;margin:3px 0;object-fit:contain;border:{border};border-radius:6px"
     if picture is None:
-        shown = f'<div style="{box};display:flex;align-items:center;justify-content:center;opacity:.6">cannot be shown</div>'
+        middle = f"{box};display:flex;align-items:center;justify-content:center;overflow:hidden"
+        shown = f'<div style="{middle};opacity:{1 if words else 0.6}">{_text(words or "cannot be shown")}</div>'
     else:
         pixels = ";image-rendering:pixelated" if _is_small(picture) else ""
         shown = f'<img src="{_data_uri(picture)}" alt="{_text(name)}" title="{_text(name)}" style="{box}{pixels}">'

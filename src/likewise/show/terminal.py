@@ -27,7 +27,8 @@ _TITLE = 12  # letters of `100 · 0.9135`
 
 def table(answer: Answer) -> RenderableType:
     """Rank, score, size and path of every hit; a path is never cut, so that it can be copied."""
-    title = Text(f"like {printable(answer.query)}", overflow="fold")
+    note = f" ({answer.note})" if answer.note else ""
+    title = Text(f"like {printable(answer.query)}{note}", overflow="fold")
     rows = Table(title=title, title_justify="left", box=None, pad_edge=False)
     rows.add_column("rank", justify="right")
     rows.add_column("score", justify="right")
@@ -66,8 +67,9 @@ class _Preview:
             yield from self._side_by_side(options.max_width)
         yield table(self.answer)
 
-    def _cells(self) -> Iterator[tuple[Text, Image | None]]:
-        yield Text("query", style="bold"), self.answer.picture
+    def _cells(self) -> Iterator[tuple[Text, Image | Text | None]]:
+        for part in self.answer.parts:
+            yield Text(part.title, style="bold"), Text(printable(part.words)) if part.words else part.picture
         for hit, picture in zip(self.answer.hits, self.answer.pictures, strict=True):
             yield Text(f"{hit.rank} · {score_text(hit.score)}"), picture
 
@@ -76,8 +78,8 @@ class _Preview:
 
         for caption, picture in self._cells():
             yield caption
-            if picture is None:
-                yield _absent()
+            if picture is None or isinstance(picture, Text):
+                yield picture or _absent()
             else:
                 yield own(Picture.fromarray(picture), width="auto", height=self.height_lines)
 
@@ -92,9 +94,14 @@ class _Preview:
             for _ in row:
                 grid.add_column(width=width, vertical="middle", justify="center")
             grid.add_row(*(caption for caption, _ in row))
-            grid.add_row(*(_absent() if each is None else _Blocks(each, width, self.height_lines) for _, each in row))
+            grid.add_row(*(self._block(each, width) for _, each in row))
             yield grid
             yield Text()
+
+    def _block(self, shown: Image | Text | None, width: int) -> RenderableType:
+        if shown is None or isinstance(shown, Text):
+            return shown or _absent()
+        return _Blocks(shown, width, self.height_lines)
 
 
 @dataclass(frozen=True, slots=True)

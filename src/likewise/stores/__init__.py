@@ -122,6 +122,10 @@ class Store(Protocol):
         """The embeddings of some rows (of any shape; flattened), in float32."""
         ...
 
+    def embedding(self, key: str) -> Embeddings | None:
+        """(1, dim): the embedding kept under a key, in float32; None for a key that no search can return."""
+        ...
+
     def write(self, *, wait_s: float = 0.0) -> AbstractContextManager[Writer]:
         """Become the writer.
 

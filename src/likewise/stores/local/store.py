@@ -211,6 +211,20 @@ class LocalStore:
         """The embeddings of some rows, (rows.size, dim) float32."""
         return np.asarray(self.view().rows[rows.reshape(-1)], np.float32)
 
+    def embedding(self, key: str) -> Embeddings | None:
+        """The embedding kept under a key, (1, dim) float32; None for a key that no search can return."""
+        question = f'SELECT "row" FROM images WHERE key = ? AND state = {database.LIVE}'
+        while True:
+            view = self.view()
+            with self._guard, self._snapshot():
+                found = self._database.execute(question, (key,)).fetchone()
+                is_same = int(self._manifest()["generation"]) == view.generation
+            if found is None:
+                return None
+            if is_same and found[0] < len(view.rows):
+                return np.asarray(view.rows[found[0] : found[0] + 1], np.float32)
+            # otherwise the rows were renumbered, or added to, since the view was taken
+
     def check(self) -> tuple[int, list[str]]:
         """Recompute every checksum of the array file.
 
