@@ -136,3 +136,20 @@ def test_a_file_says_itself_what_shape_its_network_has(tmp_path: Path, patch: in
     assert card.dim == 12
     inputs = torch.rand(2, 3, 24, 24)
     torch.testing.assert_close(again.eval()(inputs), network(inputs))
+
+
+def test_listed_pictures_are_not_trained_on_and_a_key_of_none_is_refused(stripes: Path, tmp_path: Path) -> None:
+    plan = Plan(epochs=1, batch=10, sides=((0.0, 24),), precision="fp32")
+    method = Method("tiny", "none", "normalised-softmax", plan)
+    without = frozenset(f"class{label}/{i}.png" for label in (0, 3) for i in range(9))
+    source = open_source(str(stripes))
+    both = job.train([source, source], job.Wanted(method, without=without), tmp_path / "a")
+    assert both.trained_on == 2 * (50 - 18)
+    with pytest.raises(BadArgument, match="no picture has the key class9/1.png"):
+        job.train([source], job.Wanted(method, without=frozenset(["class9/1.png"])), tmp_path / "b")
+
+
+def test_a_list_of_keys_may_explain_itself(tmp_path: Path) -> None:
+    (tmp_path / "keys.txt").write_text("# copies\na/1.png  # of x\n\n  b/2.png\n", "utf-8")
+    assert cli_train._lines(tmp_path / "keys.txt") == ["a/1.png", "b/2.png"]
+    assert cli_train._lines(None) == []

@@ -47,6 +47,7 @@ class Asked:
     dim: int | None
     hold_out: float
     hold_out_images: int
+    without: Path | None
     mined: bool
     recipe: str | None
     weights: Path | None
@@ -76,6 +77,11 @@ class Asked:
 )
 @click.option(
     "--hold-out-images", default=0, type=click.IntRange(0), help="Images of the other classes that only judge."
+)
+@click.option(
+    "--without",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A file of keys, one a line: pictures that are not trained on.",
 )
 @click.option("--mined", is_flag=True, help="Use no labels: pairs are mined by the model that is started from.")
 @click.option("--recipe", help="Of the model that is started from, where there is a choice.")
@@ -134,10 +140,17 @@ def _wanted(asked: Asked) -> Wanted:
         weights=asked.weights,
         hold_out_classes=hold_out,
         hold_out_images=asked.hold_out_images,
+        without=frozenset(_lines(asked.without)),
         mined=asked.mined,
         kept=asked.kept,
         licence=asked.licence,
     )
+
+
+def _lines(path: Path | None) -> list[str]:
+    """What a file lists; empty lines, and what follows a #, are for people."""
+    told = [] if path is None else path.read_text("utf-8").splitlines()
+    return [line for line in (each.partition("#")[0].strip() for each in told) if line]
 
 
 def _changed(method: Method, asked: Asked) -> Method:

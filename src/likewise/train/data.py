@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
@@ -66,6 +66,7 @@ def gathered(
     workers: int = 2,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
     labelled: bool = True,
+    without: Collection[str] = (),
 ) -> Labelled:
     """Read and decode all pictures of a source.
 
@@ -77,11 +78,13 @@ def gathered(
         workers: Threads.
         progress: Told (pictures read, pictures in all).
         labelled: Without it every picture is taken, and all are of one class.
+        without: Keys of pictures that are left out, such as copies of those that will judge.
 
     Raises:
         BadArgument: If there are fewer than two classes.
     """
-    items = sorted(source.items(), key=lambda item: item.key)  # the same order from folders and from the official files
+    listed = (item for item in source.items() if item.key not in without)
+    items = sorted(listed, key=lambda item: item.key)  # the same order from folders and from the official files
     pixels: list[NDArray[np.uint8]] = []
     classes: list[str] = []
     keys: list[str] = []

@@ -23,7 +23,7 @@ from likewise.train.export import Kept, Shifted, export
 from likewise.train.loop import LOG, Pictures, Run, Told, embedded, retrieval
 from likewise.train.mining import mined_labels
 from likewise.train.recipes import Method
-from likewise.types import Card, Embeddings, Pixels
+from likewise.types import Card, Embeddings, Pixels, Recipe
 
 MODEL = "model.onnx"
 CURVES = "curves.png"
@@ -42,6 +42,7 @@ class Wanted:
         weights: A file instead of its published one.
         hold_out_classes: Share of the classes, the last by name, that judge and are not trained on.
         hold_out_images: Images of the other classes that judge and are not trained on.
+        without: Keys of pictures that are not trained on, whichever source they are in.
         mined: Do without labels: pairs are mined by the starting model.
         kept: How weights lie in the file; None for the smallest way that does not change the embeddings.
         licence: Of what comes out, for the card.
@@ -53,6 +54,7 @@ class Wanted:
     weights: Path | None = None
     hold_out_classes: float = 0.0
     hold_out_images: int = 0
+    without: frozenset[str] = frozenset()
     mined: bool = False
     kept: Kept | None = None
     licence: str = ""
@@ -106,8 +108,7 @@ def train(
         network_of(wanted.start, recipe=wanted.recipe, weights=wanted.weights) if wanted.start else (None, None)
     )
     recipe = card.recipe if card is not None else scratch.RECIPE
-    labelled, workers = not wanted.mined, os.cpu_count() or 1
-    whole = together([gathered(each, recipe, workers=workers, progress=reading, labelled=labelled) for each in sources])
+    whole = _gathered(sources, recipe, wanted, reading)
     if wanted.mined:
         if network is None:
             raise BadArgument("pairs are mined by a model that can see already: start from one, such as compact")
@@ -132,6 +133,27 @@ def train(
     made = _card(trained, card, training, wanted, recipe.side)
     agreement = _exported(trained, made, folder / MODEL, whole.pixels[:_CHECKED], wanted.kept)
     return Outcome(folder / MODEL, made, agreement, before, after, len(training), len(judges))
+
+
+def _gathered(
+    sources: Sequence[Source], recipe: Recipe, wanted: Wanted, reading: Callable[[int, int], None]
+) -> Labelled:
+    unknown = wanted.without.difference(item.key for source in sources for item in source.items())
+    if unknown:
+        raise BadArgument(f"no picture has the key {min(unknown)}, which was to be left out: check the list")
+    return together(
+        [
+            gathered(
+                source,
+                recipe,
+                workers=os.cpu_count() or 1,
+                progress=reading,
+                labelled=not wanted.mined,
+                without=wanted.without,
+            )
+            for source in sources
+        ]
+    )
 
 
 def _exported(network: nn.Module, card: Card, path: Path, check: Pixels, kept: Kept | None) -> float:
