@@ -72,10 +72,11 @@ def search(context: click.Context, /, **given: Any) -> int:
     On a terminal the hits come as a table; in a pipe as tab-separated rank, score, path (and query, if several).
     """  # noqa: D301 - click wants the sign itself
     from likewise.collection import Collection
+    from likewise.queries.reading import is_many_pictures
     from likewise.types import Skipped
 
     wanted = Wanted(limits=WantedLimits.taken_from(given), **given)
-    several = not wanted.together and (len(wanted.queries) > 1 or Path(wanted.queries[0]).is_dir())
+    several = not wanted.together and (len(wanted.queries) > 1 or is_many_pictures(wanted.queries[0]))
     with Collection.open(context.obj, weights=wanted.weights) as collection:
         collection.limits = wanted.limits.applied(collection.limits)
         answers: list[Hits] = []
