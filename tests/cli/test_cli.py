@@ -143,7 +143,7 @@ def test_search_by_words_where_the_model_has_text(run: Run, with_text: Path) -> 
 def test_search_by_words_without_text_says_both_reasons(run: Run, indexed: Path) -> None:
     result = run("search", "something green", fails=True)
     assert result.return_value == 1
-    assert "no such file" in result.stderr
+    assert result.stderr.startswith("likewise: something green: no such file, and no key: check the path.")
     assert "pixels has no text" in result.stderr
 
 

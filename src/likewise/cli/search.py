@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from likewise.cli.limits import WantedLimits, limit_options
-from likewise.cli.screen import on_screen
+from likewise.cli.screen import number, on_screen
 
 if TYPE_CHECKING:
     from likewise.collection import Collection, Hits
@@ -131,7 +131,7 @@ def _write(collection: Collection, answers: list[Hits], wanted: Wanted) -> None:
         for answer, path in zip(answers, grid_paths(wanted.grid, answers), strict=True):
             path.parent.mkdir(parents=True, exist_ok=True)
             answer.save(path)
-        click.echo(f"{len(answers)} pictures in {wanted.grid}", err=True)
+        click.echo(f"{number(len(answers), 'picture')} in {wanted.grid}", err=True)
     if wanted.html is not None:
         from likewise.show import page
 

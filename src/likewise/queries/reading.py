@@ -77,7 +77,7 @@ class Reader:
             for term in self._terms(given):
                 yield term if isinstance(term, Skipped) else Query((term, *other))
         except (SourceError, BadArgument, BadImage) as error:
-            yield Skipped(given, str(error))
+            yield Skipped(given, str(error).removeprefix(f"{given}: "))  # whoever prints it says the name
 
     def _sharing(self, given: Weighted, region: Region | None = None) -> Iterator[Term]:
         """The terms of one name, whose weights add up to the one it was given."""
@@ -183,8 +183,8 @@ class Reader:
 
     def _has_no_text(self) -> str:
         return (
-            f"{self.store.card.name} has no text, so words cannot be searched for: index with a model that has "
-            "(`likewise models` says which), or pass the path of a picture"
+            f"{self.store.card.name} has no text, so words cannot be searched for: index with a model that has it "
+            "(`likewise models --text` lists some), or pass the path of a picture"
         )
 
 
