@@ -48,7 +48,7 @@ class NamedColours(MeanColour):
         self.texts += texts
         named = [[self.COLOURS[word] for word in text.split() if word in self.COLOURS] for text in texts]
         means = [np.mean(each or [(0, 0, 0)], axis=0).round().astype(np.uint8) for each in named]
-        return super().encode(np.array(means, np.uint8).reshape(-1, 1, 1, 3))
+        return super().encode(np.array(means, np.uint8).reshape(-1, 1, 1, 3)) if texts else np.zeros((0, 4), np.float32)
 
 
 def named_colours(_: object) -> NamedColours:

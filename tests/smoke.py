@@ -38,6 +38,11 @@ def main() -> None:
         assert hits[0]["key"] == "pictures/03.jpg", hits
         likewise("-c", name, "search", str(pictures / "03.jpg"), "--grid", f"{name}/g", "--html", f"{name}/p.html")
         assert Image.open(folder / "g" / "03.png").size[0] > 500
+        told = likewise(
+            "-c", name, "search", f"{pictures / '03.jpg'}@0%,0%,50%,50%", "--minus", f"{pictures / '11.jpg'}=0.5"
+        )
+        assert told.startswith("1\t"), told
+        assert "compact" in likewise("models")
         assert "all is well" in likewise("-c", name, "verify", "--deep")
         assert "torn.jpg" in likewise("-c", name, "skipped")
         assert "12 images" in likewise("-c", name, "compact")

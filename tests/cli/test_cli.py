@@ -143,7 +143,7 @@ def test_search_by_words_where_the_model_has_text(run: Run, with_text: Path) -> 
 def test_search_by_words_without_text_says_both_reasons(run: Run, indexed: Path) -> None:
     result = run("search", "something green", fails=True)
     assert result.return_value == 1
-    assert "no such file" in result.stderr
+    assert result.stderr.startswith("likewise: something green: no such file, and no key: check the path.")
     assert "pixels has no text" in result.stderr
 
 
@@ -154,6 +154,33 @@ def test_search_mixes_into_every_query(run: Run, with_text: Path) -> None:
     assert red["query"] == f"{with_text / 'warm' / 'red.png'} + 0.9 × blue − {with_text / 'green.png'}"
     assert blue["hits"][0]["key"] == "pictures/blue.png"
     assert [part["kind"] for part in red["parts"]] == ["image", "text", "image"]
+
+
+def test_the_command_and_the_library_give_the_same_hits_for_a_mix(run: Run, with_text: Path, tmp_path: Path) -> None:
+    import likewise
+
+    words = ("--plus", "text:blue=0.9", "--minus", f"{with_text / 'green.png'}@0,0,9,9", "-k", "3", "--json")
+    by_command = json.loads(run("search", "key:pictures/warm/red.png", *words).output)
+    with likewise.open(tmp_path) as photos:
+        hits = photos.search(
+            "key:pictures/warm/red.png",
+            k=3,
+            plus=[("text:blue", 0.9)],
+            minus=[photos.query(with_text / "green.png", region=(0, 0, 9, 9))],
+        )
+    assert by_command["hits"] == hits.to_json()["hits"]
+    assert by_command["left_out"] == ["pictures/warm/red.png"]
+
+
+def test_an_archive_names_its_queries_and_a_pattern_of_words_does_not(
+    run: Run, with_text: Path, tmp_path: Path
+) -> None:
+    import zipfile
+
+    with zipfile.ZipFile(tmp_path / "packed.zip", "w") as archive:
+        archive.write(with_text / "blue.png", "blue.png")
+    assert run("search", tmp_path / "packed.zip", "-k", "1").output.startswith("blue.png\t1\t")
+    assert run("search", "green or what?", "-k", "1").output.startswith("1\t")
 
 
 def test_a_wrong_part_of_a_mix_ends_the_command(run: Run, indexed: Path) -> None:

@@ -12,11 +12,21 @@ from test_encoder_contract import GOLDEN, PLAIN, pictures
 
 from likewise import encoders
 
-told = {}
-for name in PLAIN:
-    encoder = encoders.load(name)
-    step = max(1, encoder.card.dim // 100)
-    rows = encoder.encode(pictures(encoder))[:, ::step]
-    told[name] = {"fingerprint": encoder.card.fingerprint, "step": step, "rows": rows.astype(float).round(6).tolist()}
-GOLDEN.write_text(json.dumps(told, indent=None) + "\n")
-print(f"{GOLDEN.stat().st_size} bytes in {GOLDEN}")
+
+def main() -> None:
+    told = {}
+    for name in PLAIN:
+        encoder = encoders.load(name)
+        step = max(1, encoder.card.dim // 100)
+        rows = encoder.encode(pictures(encoder))[:, ::step]
+        told[name] = {
+            "fingerprint": encoder.card.fingerprint,
+            "step": step,
+            "rows": rows.astype(float).round(6).tolist(),
+        }
+    GOLDEN.write_text(json.dumps(told, indent=None) + "\n")
+    print(f"{GOLDEN.stat().st_size} bytes in {GOLDEN}")
+
+
+if __name__ == "__main__":  # collecting doctests imports this file, and must not write
+    main()

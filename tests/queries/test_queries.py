@@ -260,6 +260,17 @@ def test_a_wrong_part_says_what_is_wrong(mute: Collection, text: str, told: str)
         mute.search(text)
 
 
+def test_a_file_that_may_not_be_looked_at_is_not_taken_for_words(
+    photos: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    with pytest.raises(SourceError, match="locked: Permission denied: check the path"):
+        photos.search("locked")
+
+
 def test_words_and_made_queries_take_no_region(photos: Collection) -> None:
     with pytest.raises(BadArgument, match="words have no region"):
         photos.search("red", region=(0, 0, 1, 1))

@@ -131,6 +131,22 @@ def test_a_search_that_meets_a_compaction_starts_again(store: LocalStore, monkey
     assert {hit.key for hit in hits} == {"b", "c"}
 
 
+def test_an_embedding_that_is_asked_for_during_a_compaction_is_still_that_of_its_key(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = add(store, "a", "b", "c")
+    stale = [store.view()]
+    with store.write() as writer:
+        writer.delete(["a"])
+        writer.compact()  # b is row 0 now, c row 1
+        writer.extend(records("d"), rows[:1])
+    fresh = LocalStore.view
+    monkeypatch.setattr(LocalStore, "view", lambda self: stale.pop() if stale else fresh(self))
+    found = store.embedding("b")
+    assert not stale
+    np.testing.assert_array_equal(found, rows[1:2])
+
+
 def test_what_a_broken_compaction_left_is_cleared_away(store: LocalStore, folder: Path) -> None:
     add(store, "a")
     (folder / arrays.file_name(7, "float32")).write_bytes(b"left over")

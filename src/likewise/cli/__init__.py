@@ -9,7 +9,7 @@ from types import FrameType
 import click
 
 from likewise import __version__
-from likewise.cli import demo, evaluate, index, keep, search, train, tune
+from likewise.cli import demo, evaluate, index, keep, models, search, train, tune
 from likewise.errors import LikewiseError
 
 INTERRUPTED = 130
@@ -37,6 +37,7 @@ def likewise(context: click.Context, collection: str | None) -> None:
 for command in (
     index.index,
     search.search,
+    models.models,
     keep.info,
     keep.skipped,
     keep.verify,

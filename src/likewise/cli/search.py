@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from likewise.cli.limits import WantedLimits, limit_options
-from likewise.cli.screen import on_screen
+from likewise.cli.screen import number, on_screen
 
 if TYPE_CHECKING:
     from likewise.collection import Collection, Hits
@@ -72,10 +72,11 @@ def search(context: click.Context, /, **given: Any) -> int:
     On a terminal the hits come as a table; in a pipe as tab-separated rank, score, path (and query, if several).
     """  # noqa: D301 - click wants the sign itself
     from likewise.collection import Collection
+    from likewise.queries.reading import is_many_pictures
     from likewise.types import Skipped
 
     wanted = Wanted(limits=WantedLimits.taken_from(given), **given)
-    several = not wanted.together and (len(wanted.queries) > 1 or Path(wanted.queries[0]).is_dir())
+    several = not wanted.together and (len(wanted.queries) > 1 or is_many_pictures(wanted.queries[0]))
     with Collection.open(context.obj, weights=wanted.weights) as collection:
         collection.limits = wanted.limits.applied(collection.limits)
         answers: list[Hits] = []
@@ -130,7 +131,7 @@ def _write(collection: Collection, answers: list[Hits], wanted: Wanted) -> None:
         for answer, path in zip(answers, grid_paths(wanted.grid, answers), strict=True):
             path.parent.mkdir(parents=True, exist_ok=True)
             answer.save(path)
-        click.echo(f"{len(answers)} pictures in {wanted.grid}", err=True)
+        click.echo(f"{number(len(answers), 'picture')} in {wanted.grid}", err=True)
     if wanted.html is not None:
         from likewise.show import page
 

@@ -77,7 +77,7 @@ class Reader:
             for term in self._terms(given):
                 yield term if isinstance(term, Skipped) else Query((term, *other))
         except (SourceError, BadArgument, BadImage) as error:
-            yield Skipped(given, str(error))
+            yield Skipped(given, str(error).removeprefix(f"{given}: "))  # whoever prints it says the name
 
     def _sharing(self, given: Weighted, region: Region | None = None) -> Iterator[Term]:
         """The terms of one name, whose weights add up to the one it was given."""
@@ -109,7 +109,7 @@ class Reader:
 
     def _named(self, spelled: Spelled) -> Iterator[Term | Skipped]:
         _check_weight(str(spelled), spelled.weight)
-        if spelled.kind == "image" and _is_many(spelled.name):
+        if spelled.kind == "image" and is_many_pictures(spelled.name):
             if spelled.region is not None:
                 raise BadArgument(f"{spelled}: a region is of one picture: name that instead of {spelled.name}")
             for found in queries_of(open_place(spelled.name)):
@@ -175,7 +175,7 @@ class Reader:
         return syntax.as_words(text)
 
     def _is_place(self, name: str) -> bool:
-        return (name == "-" and self.standard_input is not None) or _is_many(name) or _is_there(name)
+        return (name == "-" and self.standard_input is not None) or is_many_pictures(name) or _is_there(name)
 
     def _is_key(self, name: str) -> bool:
         known = self.store.known(paths.kept(name))
@@ -183,8 +183,8 @@ class Reader:
 
     def _has_no_text(self) -> str:
         return (
-            f"{self.store.card.name} has no text, so words cannot be searched for: index with a model that has "
-            "(`likewise models` says which), or pass the path of a picture"
+            f"{self.store.card.name} has no text, so words cannot be searched for: index with a model that has it "
+            "(`likewise models --text` lists some), or pass the path of a picture"
         )
 
 
@@ -204,6 +204,15 @@ def open_place(name: str) -> Source:
         return sources.open_source(str(path.resolve()) if path.exists() else name)
     except (OSError, RuntimeError) as error:  # a name that is too long, a folder that may not be entered, ~nobody
         raise SourceError(f"{name}: {getattr(error, 'strerror', None) or error}: check the path") from error
+
+
+def is_many_pictures(name: str) -> bool:
+    """Whether a name stands for several pictures; a pattern only if it matches something, since words may end in `?`."""
+    if not sources.is_many(name):
+        return False
+    if not glob.has_magic(name) or _is_there(name):
+        return True
+    return next(glob.iglob(os.path.expanduser(name), recursive=True), None) is not None  # noqa: PTH111, PTH207
 
 
 def _read(name: str) -> bytes:
@@ -236,15 +245,6 @@ def _entry(path: Path) -> tuple[Source, Item] | None:
         return sources.locate(str(path))
     except SourceError:
         return None
-
-
-def _is_many(name: str) -> bool:
-    """Whether a name stands for several pictures; a pattern only if it matches something, since words may end in `?`."""
-    if not sources.is_many(name):
-        return False
-    if not glob.has_magic(name) or _is_there(name):
-        return True
-    return next(glob.iglob(os.path.expanduser(name), recursive=True), None) is not None  # noqa: PTH111, PTH207
 
 
 def _missing(readings: Sequence[Spelled]) -> str:

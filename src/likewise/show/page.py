@@ -29,7 +29,7 @@ figure{margin:0}
 .picture{display:block;aspect-ratio:1;border-radius:8px;padding:3px;box-shadow:inset 0 0 0 1px var(--line)}
 .query .picture{box-shadow:inset 0 0 0 3px var(--mark);padding:6px}
 .away .picture{box-shadow:inset 0 0 0 3px var(--wrong)}
-.words{display:flex;align-items:center;justify-content:center;height:100%;overflow:hidden;text-align:center;margin:0;padding:.3rem}
+.words{display:flex;align-items:center;justify-content:center;height:100%;overflow:hidden;text-align:center;padding:.3rem}
 .right .picture{box-shadow:inset 0 0 0 3px var(--right);padding:6px}.wrong .picture{box-shadow:inset 0 0 0 3px var(--wrong);padding:6px}
 figcaption em{display:block;font-style:normal;font-weight:600}
 .right em{color:var(--right)}.wrong em{color:var(--wrong)}.junk em{color:var(--faint)}
@@ -104,7 +104,7 @@ def _asked(part: Asked, *, several: bool) -> str:
     name = _name(part.name) if several else ""
     caption = f"<b>{_text(part.title)}</b>{name}"
     if part.words:
-        shown = f'<figure><div class="picture"><q class="words">{_text(part.words)}</q></div>'
+        shown = f'<figure><div class="picture"><span class="words"><q>{_text(part.words)}</q></span></div>'
         return f'<li class="{kind}">{shown}<figcaption>{caption}</figcaption></figure></li>'
     return f'<li class="{kind}">{_figure(part.picture, f"query: {part.name}", caption, "")}</li>'
 
