@@ -8,21 +8,24 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Self, overload
 
-from likewise import encoders, images, ingest, sources, verify
+from likewise import encoders, fitting, images, ingest, sources, verify
 from likewise import search as searching
-from likewise.encoders import Encoder
-from likewise.errors import BadArgument, BadImage, NoCollection, SourceError
+from likewise.encoders import Encoder, whitened
+from likewise.encoders.whitened import Whitened
+from likewise.encoders.whitening import Whitening
+from likewise.errors import BadArgument, BadImage, NoCollection, SourceError, StoreMismatch
 from likewise.queries import ByImage, ByKey, ByText, Query, Term, sign_of
 from likewise.queries.reading import Given, Reader, Weighted, open_place
 from likewise.queries.syntax import Region
 from likewise.show import Answer, Asked, marked
 from likewise.sources import Source
-from likewise.stores.local import LocalStore
+from likewise.stores.local import LocalStore, database
 from likewise.stores.local.arrays import Dtype
 from likewise.types import Hit, Image, Metric, Record, Skipped
 
 FOLDER = ".likewise"
 DEFAULT_MODEL = "compact"
+_ELSEWHERE = "keep another in a collection of its own with -c DIR"
 _SHOWN_PARTS = 7  # of a query; with the sign for the others they fill a row of the grid
 
 
@@ -142,10 +145,51 @@ class Collection:
     def create(cls, folder: str | Path, encoder: Encoder, *, dtype: Dtype = "float32") -> Self:
         """Make a collection in `folder/.likewise`, or open the one that is there.
 
+        A whitening behind the encoder is kept in it, so that the whole can be moved to another machine.
+
         Raises:
             StoreMismatch: If there is one of another encoder or dtype.
         """
-        return cls(LocalStore.create(home(folder), encoder.card, dtype), encoder)
+        place = home(folder)
+        if isinstance(encoder, Whitened) and _is_free_or_of(place, encoder):
+            place.mkdir(parents=True, exist_ok=True)
+            encoder.whitening.write(place / whitened.file_name(encoder.card))
+        return cls(LocalStore.create(place, encoder.card, dtype), encoder)
+
+    @classmethod
+    def create_whitened(  # noqa: PLR0913 - all that is settled when a collection is made
+        cls,
+        folder: str | Path,
+        encoder: Encoder,
+        source: Source,
+        wanted: fitting.Wanted,
+        *,
+        options: ingest.Options | None = None,
+        watch: fitting.Watch = lambda _what, _done, _total: None,
+        dtype: Dtype = "float32",
+    ) -> Self:
+        """Make a collection whose encoder has a whitening behind it, fitted on pictures of its own.
+
+        Their embeddings are kept, and become rows when something is indexed. A run that was killed goes on where it was.
+
+        Args:
+            folder: The one that will hold `.likewise`.
+            encoder: Before the whitening.
+            source: Whose pictures it is fitted on.
+            wanted: Method, length, sample.
+            options: Of speed and limits.
+            watch: Told of every step.
+            dtype: As for `create`.
+
+        Raises:
+            BadArgument: If there is a collection already, or there are too few pictures for what is wanted.
+        """
+        place = home(folder)
+        if (place / database.FILE_NAME).exists():
+            raise BadArgument(f"{place} is a collection already: its whitening was chosen when it was made")
+        with LocalStore.create(place / fitting.SAMPLE_FOLDER, encoder.card) as sample:
+            found = fitting.fit(source, encoder, wanted, store=sample, options=options, watch=watch)
+        return cls.create(folder, whitened.behind(encoder, found), dtype=dtype)
 
     @classmethod
     def open(cls, folder: str | Path | None = None, *, weights: Path | None = None) -> Self:
@@ -171,10 +215,44 @@ class Collection:
         if self._encoder is None:
             card = self.store.card
             sha256 = card.weights_sha256 or None
-            encoder = encoders.load(card.name, recipe=card.recipe.name, weights=self._weights, sha256=sha256)
+            encoder: Encoder | None = whitened.kept(self.store.folder, card, self._weights)
+            if encoder is None:
+                encoder = encoders.load(card.name, recipe=card.recipe.name, weights=self._weights, sha256=sha256)
             self.store.demand(encoder.card)
             self._encoder = encoder
         return self._encoder
+
+    @property
+    def whitening(self) -> Whitening | None:
+        """The whitening that the collection keeps; None if it keeps none.
+
+        Raises:
+            StoreDamaged: If its file is not the one that the collection was made with.
+        """
+        return whitened.kept_whitening(self.store.folder, self.store.card)
+
+    def demand_whitening(self, wanted: fitting.Wanted, model: str | None = None, recipe: str | None = None) -> None:
+        """Refuse a whitening that is not the one of this collection; its sample and seed were settled when it was made.
+
+        Args:
+            wanted: Length, method and power.
+            model: Before the whitening; any if None.
+            recipe: Of the model; any if None.
+
+        Raises:
+            StoreMismatch: If the collection has none, or another.
+        """
+        found, name = self.whitening, self.store.card.name
+        if found is None:
+            raise StoreMismatch(f"{self.store.folder} holds {name} embeddings and keeps no whitening: {_ELSEWHERE}")
+        theirs = (len(found.axes), found.fit.method, found.fit.power if found.fit.method == "pca-whiten" else 1.0)
+        ours = (wanted.dim, wanted.method, wanted.power if wanted.method == "pca-whiten" else 1.0)
+        of_it = model in (None, found.base.name, name) and recipe in (None, found.base.recipe.name)
+        if theirs != ours or not of_it:
+            raise StoreMismatch(
+                f"{self.store.folder} holds {found.base.name} ({found.base.recipe.name}) embeddings of {len(found.axes)} dimensions "
+                f"after {found.fit}: go without --model and --whiten to add to them; {_ELSEWHERE}"
+            )
 
     def __len__(self) -> int:
         return len(self.store)
@@ -212,8 +290,12 @@ class Collection:
     ) -> ingest.Report:
         """As `index`, for sources that are open already."""
         options = options or ingest.Options(limits=self.limits)
+        carried = self._carry_over_sample()
         reports = [ingest.ingest(source, self.store, self.encoder, options, watch) for source in opened]
-        return ingest.added_up(reports)
+        whole = ingest.added_up(reports)
+        carried = min(carried, whole.unchanged)  # they are new here, though their turn came before
+        whole.added, whole.unchanged = whole.added + carried, whole.unchanged - carried
+        return whole
 
     def search(  # noqa: PLR0913 - all that a query may be made of, where it is asked
         self,
@@ -366,6 +448,12 @@ class Collection:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
+    def _carry_over_sample(self) -> int:
+        folder = self.store.folder / fitting.SAMPLE_FOLDER
+        if not (folder / database.FILE_NAME).exists() or not isinstance(self.encoder, Whitened):
+            return 0
+        return fitting.carry_over(folder, self.store, self.encoder)
+
     def _keys_at(self, place: str) -> list[str]:
         if self.store.known(place) is not None:
             return [place]
@@ -390,6 +478,15 @@ def home(folder: str | Path) -> Path:
     """Where a folder's collection lies: `folder/.likewise`, or `folder` itself if that is its name."""
     place = Path(folder).expanduser().absolute()
     return place if place.name == FOLDER else place / FOLDER
+
+
+def _is_free_or_of(place: Path, encoder: Encoder) -> bool:
+    """Whether a collection of this encoder may be made here, or is here and may have lost its whitening."""
+    try:
+        with LocalStore.open(place) as store:
+            return store.card.fingerprint == encoder.card.fingerprint
+    except NoCollection:
+        return True
 
 
 def find(start: Path) -> Path:
@@ -419,6 +516,7 @@ def index(
     model: str = DEFAULT_MODEL,
     recipe: str | None = None,
     weights: Path | None = None,
+    whiten: int | fitting.Wanted | None = None,
 ) -> Collection:
     """Embed the images of some places and give back the collection, ready to search.
 
@@ -428,11 +526,23 @@ def index(
         model: As `likewise.encoders.names()` lists them.
         recipe: The model's default unless given.
         weights: A file instead of the published weights.
+        whiten: To so many dimensions, fitted on pictures of the first place when the collection is made.
 
     Returns:
         The collection; `collection.store.skipped()` says what was left out and why.
+
+    Raises:
+        StoreMismatch: If the collection is there, and of another encoder or whitening.
     """
-    made = Collection.create(collection, encoders.load(model, recipe=recipe, weights=weights))
+    wanted = fitting.Wanted(whiten) if isinstance(whiten, int) else whiten
+    if wanted is None:
+        made = Collection.create(collection, encoders.load(model, recipe=recipe, weights=weights))
+    elif (home(collection) / database.FILE_NAME).exists():
+        made = Collection.open(collection, weights=weights)
+        made.demand_whitening(wanted, model, recipe)
+    else:
+        encoder = encoders.load(model, recipe=recipe, weights=weights)
+        made = Collection.create_whitened(collection, encoder, open_place(str(places[0])), wanted)
     made.index(*places)
     return made
 

@@ -51,12 +51,13 @@ def test_candidates_are_measured_on_spoiled_copies_and_on_folders(photos: Path) 
 def test_whitenings_are_fitted_on_pictures_that_do_not_judge(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tuning, "DIMS", (8,))
     seen: list[int] = []
-    fit = tuning.fit
-    monkeypatch.setattr(tuning, "fit", lambda rows, card, dim: (seen.append(len(rows)), fit(rows, card, dim))[1])
+    fit = tuning.pca
+    monkeypatch.setattr(tuning, "pca", lambda rows, card, dim: (seen.append(len(rows)), fit(rows, card, dim))[1])
     found = tune(open_source(str(photos)), encoders.load_together(["classical"]))
     assert seen == [30]  # 40 pictures less 10 queries
     (shorter,) = (each for each in found.candidates if each.whitening is not None)
     assert (shorter.name, shorter.dim, shorter.size_bytes) == ("classical + PCA 8", 8, 32)
+    assert shorter.whitening.fit.on == f"30 pictures of {photos.name}"
 
 
 def test_too_few_pictures_are_refused(photos: Path) -> None:

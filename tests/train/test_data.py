@@ -9,8 +9,8 @@ from PIL import Image as Picture
 pytest.importorskip("torch")
 
 from likewise.errors import BadArgument
-from likewise.sources import open_source
-from likewise.train.data import Labelled, batches, class_of, gathered, held_out, together
+from likewise.sources import class_of, open_source
+from likewise.train.data import Labelled, batches, gathered, held_out, together
 from likewise.train.mining import mined_labels
 from likewise.types import Item, Recipe
 

@@ -9,7 +9,7 @@ from types import FrameType
 import click
 
 from likewise import __version__
-from likewise.cli import demo, evaluate, index, keep, models, search, train, tune
+from likewise.cli import demo, evaluate, index, keep, models, search, train, tune, whiten
 from likewise.errors import LikewiseError
 
 INTERRUPTED = 130
@@ -47,6 +47,7 @@ for command in (
     evaluate.benchmarks,
     evaluate.compare,
     tune.tune,
+    whiten.whiten,
     train.train,
     demo.demo,
 ):

@@ -15,9 +15,11 @@ import click
 from likewise.cli.limits import WantedLimits, limit_options
 from likewise.cli.model import WantedModel, model_options
 from likewise.cli.screen import at_collection, number, on_screen
+from likewise.cli.whiten import WantedWhitening, fitting_bars, whiten_options
 
 if TYPE_CHECKING:
     from likewise.collection import Collection
+    from likewise.images import Limits
     from likewise.ingest import Options, Report, Watch
     from likewise.sources import Source
 
@@ -33,6 +35,7 @@ class Wanted:
     dtype: Literal["float32", "float16"] | None
     batch: int
     workers: int | None
+    whitening: WantedWhitening
     limits: WantedLimits
     retry: bool
     include_forgotten: bool
@@ -46,6 +49,7 @@ class Wanted:
 @click.option("--dtype", type=click.Choice(["float32", "float16"]), help="How embeddings are kept.  [default: float32]")
 @click.option("--batch", default=64, show_default=True, type=click.IntRange(1), help="Images embedded at once.")
 @click.option("--workers", type=click.IntRange(1), help="Threads that read and decode.  [default: the processors]")
+@whiten_options
 @limit_options
 @click.option("--retry", is_flag=True, help="Try again what was skipped before.")
 @click.option("--include-forgotten", is_flag=True, help="Let in again what `likewise forget` took out.")
@@ -62,56 +66,89 @@ def index(context: click.Context, /, **given: Any) -> None:
     """
     from likewise.ingest import added_up
 
-    wanted = Wanted(model=WantedModel.taken_from(given), limits=WantedLimits.taken_from(given), **given)
-    with _opened(context.obj, wanted) as collection:
+    wanted = Wanted(
+        model=WantedModel.taken_from(given),
+        whitening=WantedWhitening.taken_from(given),
+        limits=WantedLimits.taken_from(given),
+        **given,
+    )
+    sources: dict[str, Source] = {}
+    with _opened(context.obj, wanted, sources) as collection:
         if wanted.include_forgotten:
             with collection.store.write(wait_s=wanted.wait) as writer:
                 writer.recall_forgotten()
         reports: list[Report] = []
         for name in wanted.places or collection.places():
-            source = _source(name)
+            source = _source(name, sources)
             try:
                 with progress_of(name) as watch:
-                    reports.append(collection.index_sources([source], _options(wanted, collection), watch))
+                    reports.append(collection.index_sources([source], _options(wanted, collection.limits), watch))
             except KeyboardInterrupt:
                 click.echo(f"\nstopped: {len(collection):,} images are in; run the same command to go on", err=True)
                 raise
         summary(collection, added_up(reports))
 
 
-def _opened(folder: str | None, wanted: Wanted) -> Collection:
+def _opened(folder: str | None, wanted: Wanted, sources: dict[str, Source]) -> Collection:
     """The collection that is there, if it fits what is wanted; else a new one."""
     from likewise import collection as here
+    from likewise import encoders
     from likewise.errors import NoCollection, StoreMismatch
+    from likewise.stores.local import LocalStore
 
     try:
         found = here.Collection.open(folder)
     except NoCollection:
         if not wanted.places:
             raise click.UsageError("name a PLACE to index: a folder, an archive, a list or an image") from None
-        return here.Collection.create(Path(folder or "."), wanted.model.loaded(), dtype=wanted.dtype or "float32")
+        return _created(Path(folder or "."), wanted, sources)
     card, dtype, model = found.store.card, found.store.dtype, wanted.model
-    if model.is_default and wanted.dtype in (None, dtype):
+    whitening = wanted.whitening.wanted()
+    if whitening is not None:
+        found.demand_whitening(whitening, model.model, model.recipe)
+    elif model.is_default and wanted.dtype in (None, dtype):
         return found
-    if model.model not in (None, card.name):
+    same_model = model.model in (None, card.name) and model.recipe in (None, card.recipe.name)
+    if whitening is not None or (same_model and found.whitening is not None):
+        store = LocalStore.create(found.store.folder, card, wanted.dtype or dtype)
+        return here.Collection(store, weights=model.weights)
+    if model.model not in (None, card.name) and not encoders.is_file(model.model):
         raise StoreMismatch(
             f"{found.store.folder} holds {card.name} embeddings, not {model.model}: pass --model {card.name}, "
             "or keep the other model in a collection of its own with -c DIR"
         )
-    same = replace(model, model=card.name, recipe=model.recipe or card.recipe.name)
+    same = replace(model, model=model.model or card.name, recipe=model.recipe or card.recipe.name)
     return here.Collection.create(found.store.folder, same.loaded(), dtype=wanted.dtype or dtype)
 
 
-def _source(name: str) -> Source:
+def _created(folder: Path, wanted: Wanted, sources: dict[str, Source]) -> Collection:
+    """A new collection; with `--whiten`, after fitting one on pictures of the first place."""
+    from likewise.collection import Collection
+    from likewise.images import Limits
+
+    encoder, whitening, dtype = wanted.model.loaded(), wanted.whitening.wanted(), wanted.dtype or "float32"
+    if whitening is None:
+        return Collection.create(folder, encoder, dtype=dtype)
+    first, options = _source(wanted.places[0], sources), _options(wanted, Limits())
+    with fitting_bars() as watch:
+        made = Collection.create_whitened(folder, encoder, first, whitening, options=options, watch=watch, dtype=dtype)
+    if made.whitening is not None:
+        click.echo(str(made.whitening.fit))
+    return made
+
+
+def _source(name: str, sources: dict[str, Source]) -> Source:
+    """The source of that name, opened once: standard input can be read no second time."""
     from likewise.queries.reading import open_place
     from likewise.sources import open_source
 
-    if name == "-":
-        return open_source("-", lines=[os.fsdecode(line) for line in sys.stdin.buffer])
-    return open_place(name)
+    if name not in sources:
+        lines = [os.fsdecode(line) for line in sys.stdin.buffer] if name == "-" else []
+        sources[name] = open_source("-", lines=lines) if name == "-" else open_place(name)
+    return sources[name]
 
 
-def _options(wanted: Wanted, collection: Collection) -> Options:
+def _options(wanted: Wanted, limits: Limits) -> Options:
     from likewise.ingest import Options
 
     return Options(
@@ -120,7 +157,7 @@ def _options(wanted: Wanted, collection: Collection) -> Options:
         commit_s=wanted.commit_every,
         retry=wanted.retry,
         wait_s=wanted.wait,
-        limits=wanted.limits.applied(collection.limits),
+        limits=wanted.limits.applied(limits),
     )
 
 

@@ -36,7 +36,7 @@ def info(folder: str | None, as_json: bool) -> None:
 
 def _facts(collection: Collection) -> dict[str, object]:
     store = collection.store
-    counts, card = store.counts(), store.card
+    counts, card, whitening = store.counts(), store.card, collection.whitening
     return {
         "collection": str(store.folder),
         "created": store.created_at,
@@ -48,6 +48,7 @@ def _facts(collection: Collection) -> dict[str, object]:
         "model": card.name,
         "input": f"{card.recipe.name}, {card.recipe.side} × {card.recipe.side}",
         "embedding": f"{card.dim}-d {store.dtype}, {'unit' if card.unit else 'raw'}, compared by {card.metric}",
+        "whitening": str(whitening.fit) if whitening is not None else "none",
         "fingerprint": card.fingerprint,
         "weights sha256": card.weights_sha256 or "none",
         "licence": card.licence,

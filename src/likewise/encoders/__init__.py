@@ -84,6 +84,11 @@ def names() -> list[str]:
     ]
 
 
+def is_file(name: str) -> bool:
+    """Whether a name is that of a file, which goes by another name on the card."""
+    return name.endswith(tuple(_FILES))
+
+
 def load(
     name: str,
     *,
@@ -96,7 +101,7 @@ def load(
     """Load an encoder.
 
     Args:
-        name: A family, such as `compact`, a family and a layer, such as `vgg19/fc1`, or a FILE.onnx.
+        name: A family, such as `compact`, a family and a layer, such as `vgg19/fc1`, or a FILE.onnx or FILE.npz.
         recipe: How its input is made, where there is a choice; the family's default unless given.
         weights: A file of weights instead of the published one.
         sha256: Of the weights that are wanted, when no file is given; taken from the cache.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -57,7 +57,13 @@ class Embedded:
         return lambda start, stop: held[start:stop]
 
 
-def embed(source: Source, store: Store, encoder: Encoder, watch: Callable[[int, int], None]) -> Embedded:
+def embed(
+    source: Source,
+    store: Store,
+    encoder: Encoder,
+    watch: Callable[[int, int], None],
+    options: Options | None = None,
+) -> Embedded:
     """Bring a store up to date with a source, and find every item of the source in it.
 
     A run that was killed goes on where it was. What was skipped before is tried again: it may have been for want of memory.
@@ -67,6 +73,7 @@ def embed(source: Source, store: Store, encoder: Encoder, watch: Callable[[int, 
         store: Of this encoder; images of other places may be in it, and are left alone.
         encoder: Makes the embeddings.
         watch: Told (done, in all).
+        options: Of speed and limits.
 
     Raises:
         StoreBusy: If another process is writing to it.
@@ -76,7 +83,8 @@ def embed(source: Source, store: Store, encoder: Encoder, watch: Callable[[int, 
     def told(report: Report) -> None:
         watch(report.done, report.total)
 
-    ingest(source, store, encoder, Options(workers=os.cpu_count() or 1, retry=True), told)
+    options = options or Options(workers=os.cpu_count() or 1)
+    ingest(source, store, encoder, replace(options, retry=True), told)
     keys = tuple(item.key for item in source.items())
     roots, start = store.roots, source.location.rstrip("/")
     names = [roots.key(f"{start}/{key}") for key in keys]

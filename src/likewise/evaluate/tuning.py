@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise import images
+from likewise import images, sources
 from likewise.encoders import Together
-from likewise.encoders.whitened import Whitening, fit
+from likewise.encoders.whitening import Whitening, pca
 from likewise.errors import BadArgument, BadImage, SourceError
 from likewise.evaluate.intervals import Interval, interval
 from likewise.evaluate.ranking import falling
@@ -94,6 +94,7 @@ class _Sample:
         asked: Rows of the pictures that are spoiled.
         copies: Encoded; for each asked picture one of every kind.
         skipped: What could not be read.
+        name: Of the place that they are from.
     """
 
     pictures: list[bytes]
@@ -101,6 +102,7 @@ class _Sample:
     asked: NDArray[np.int64]
     copies: list[bytes]
     skipped: tuple[Skipped, ...]
+    name: str
 
 
 def tune(
@@ -185,7 +187,7 @@ def _sampled(source: Source, count: int, queries: int, seed: int, told: Told) ->
     asked = np.arange(min(queries, max(5, len(pictures) // 4)))
     copies = [spoiled(small[row], kind, draw) for row in asked for kind in SPOILINGS]
     labels = look_like_classes([_folder(item) for item in chosen])
-    return _Sample(pictures, labels, asked, copies, tuple(skipped))
+    return _Sample(pictures, labels, asked, copies, tuple(skipped), sources.short_name(source))
 
 
 def _folder(item: Item) -> str:
@@ -215,7 +217,8 @@ def _candidates(card: Card, rows: Embeddings, copies: Embeddings, sample: _Sampl
     others = np.setdiff1d(np.arange(len(rows)), sample.asked)
     for dim in DIMS:
         if dim < min(card.dim, len(others) // 2):
-            whitening = fit(rows[others], card, dim)
+            fitted = pca(rows[others], card, dim)
+            whitening = replace(fitted, fit=replace(fitted.fit, on=f"{len(others):,} pictures of {sample.name}"))
             applied = whitening.applied(rows), whitening.applied(copies)
             found.append(_candidate(card, whitening, applied, sample, ms))
     return found

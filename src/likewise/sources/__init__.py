@@ -99,6 +99,32 @@ def is_many(place: str) -> bool:
     return glob.has_magic(place) and "://" not in place
 
 
+def class_of(item: Item) -> str:
+    """The label that the source tells, or the name of the folder that the picture lies in; empty if there is none.
+
+    A folder called `images` says nothing: the one around it does, as in Tiny ImageNet.
+
+    >>> class_of(Item("birds/heron/1.jpg")), class_of(Item("train/n01443537/images/n01443537_0.JPEG"))
+    ('heron', 'n01443537')
+    """
+    label = item.metadata.get("label")
+    if label is not None:
+        return str(label)
+    folders = item.key.split("/")[:-1]
+    if folders[1:] and folders[-1] == "images":
+        del folders[-1]
+    return folders[-1] if folders else ""
+
+
+def short_name(source: Source) -> str:
+    """What to call a source where its whole path is nobody's business: the last part of its location.
+
+    >>> short_name(open_source("-", lines=[])) == Path.cwd().name
+    True
+    """
+    return source.location.rstrip("/").rpartition("/")[2] or source.name
+
+
 def locate(path: str) -> tuple[Source, Item]:
     """The source and the item behind a virtual path, such as `/a/photos.zip/2019/cat.jpg`.
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from likewise import images
 from likewise.errors import BadArgument, BadImage, SourceError
-from likewise.sources import Source
+from likewise.sources import Source, class_of
 from likewise.types import Item, Pixels, Recipe, Skipped
 
 
@@ -133,23 +133,6 @@ def together(sets: Sequence[Labelled]) -> Labelled:
         tuple(replace(skip, key=f"{i}/{skip.key}") for i, each in enumerate(sets, 1) for skip in each.skipped),
         np.repeat(np.arange(len(sets)), [len(each.names) for each in sets]),
     )
-
-
-def class_of(item: Item) -> str:
-    """The label that the source tells, or the name of the folder that the picture lies in; empty if there is none.
-
-    A folder called `images` says nothing: the one around it does, as in Tiny ImageNet.
-
-    >>> class_of(Item("birds/heron/1.jpg")), class_of(Item("train/n01443537/images/n01443537_0.JPEG"))
-    ('heron', 'n01443537')
-    """
-    label = item.metadata.get("label")
-    if label is not None:
-        return str(label)
-    folders = item.key.split("/")[:-1]
-    if folders[1:] and folders[-1] == "images":
-        del folders[-1]
-    return folders[-1] if folders else ""
 
 
 def held_out(

@@ -1,0 +1,324 @@
+"""A whitening in the collection: fitted on its own pictures, moved with it, checked by its hash, and safe from kill -9."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import likewise
+from fakes import MeanColour, Memory, colours, png
+from likewise import encoders, fitting, weights
+from likewise.collection import Collection
+from likewise.encoders import whitened
+from likewise.encoders.whitening import pca
+from likewise.errors import BadArgument, StoreDamaged, StoreMismatch, WeightsError
+from likewise.fitting import SAMPLE_FOLDER, Sample, Wanted, fit
+from likewise.sources import open_source
+from likewise.stores.local import LocalStore
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pictures")
+    for key, data in colours(60).items():
+        place = folder / "abc"[int(key[:5]) % 3] / key
+        place.parent.mkdir(exist_ok=True)
+        place.write_bytes(data)
+    (folder / "a" / "torn.png").write_bytes(b"torn")
+    return folder
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    return LocalStore.create(tmp_path / "kept", MeanColour().card)
+
+
+def everything(collection: Collection) -> tuple[object, np.ndarray]:
+    pairs = list(collection.store.records())
+    return [record for _, record in pairs], collection.store.embeddings(np.array([row for row, _ in pairs]))
+
+
+def test_a_sample_is_stated_seeded_and_in_the_order_of_the_source(store: LocalStore) -> None:
+    source = Memory(colours(50))
+    found = fit(source, MeanColour(), Wanted(2, sample=20), store=store)
+    assert found.fit.on == "20 of 50 pictures of memory, seed 0"
+    assert found.fit.pictures == 20
+    again = fit(source, MeanColour(), Wanted(2, sample=20), store=store)
+    assert again.to_bytes() == found.to_bytes()
+    other = fit(source, MeanColour(), Wanted(2, sample=20, seed=1), store=store)
+    assert other.fit.set_sha256 != found.fit.set_sha256
+    keys = [item.key for item in fitting._chosen(list(source.items()), Wanted(2, sample=20))]
+    assert keys == sorted(keys)
+    sampled = Sample(source, list(source.items())[:3])
+    assert [item.key for item in sampled.items()] == ["00000.png", "00001.png", "00002.png"]
+    assert (sampled.name, sampled.covers("x")) == (source.name, True)
+
+
+def test_the_set_is_known_by_its_content_alone(tmp_path: Path) -> None:
+    files = colours(10)
+    renamed = {f"x/{9 - i}.png": data for i, data in enumerate(files.values())}
+    found = []
+    for number, each in enumerate((files, renamed)):
+        with LocalStore.create(tmp_path / str(number), MeanColour().card) as kept:
+            found.append(fit(Memory(each, f"/m{number}"), MeanColour(), Wanted(2), store=kept).fit.set_sha256)
+    assert found[0] == found[1]
+
+
+def test_a_fit_is_pca_of_the_embeddings_of_the_sample(store: LocalStore) -> None:
+    source = Memory({**colours(30), "torn.png": b"torn"})
+    found = fit(source, MeanColour(), Wanted(3, method="pca"), store=store)
+    rows = store.embeddings(np.arange(30))
+    wanted = pca(rows, MeanColour().card, 3, power=0)
+    np.testing.assert_allclose(found.axes, wanted.axes, atol=1e-12)
+    assert found.fit.method == "pca"
+    assert found.fit.on == "30 of 31 pictures of memory, seed 0"
+
+
+def test_learned_looks_at_two_of_every_class_before_a_third_of_any(tmp_path: Path) -> None:
+    files = {
+        f"{name}{i}.png": png((i, i, i))
+        for name, count in (("a", 20), ("b", 2), ("c", 1), ("d", 5))
+        for i in range(count)
+    }
+    items = list(Memory(files).items())  # its label is the first letter of the key
+    for size, wanted in (
+        (6, {"a": 2, "b": 2, "d": 2}),
+        (8, {"a": 4, "b": 2, "d": 2}),
+        (100, {"a": 20, "b": 2, "d": 5}),
+    ):
+        chosen = fitting._chosen(items, Wanted(2, "learned", sample=size))
+        counts = {letter: sum(item.key[0] == letter for item in chosen) for letter in "abcd"}
+        assert {letter: count for letter, count in counts.items() if count} == wanted
+
+
+def test_learned_takes_folders_as_classes(pictures: Path, tmp_path: Path) -> None:
+    with LocalStore.create(tmp_path / "kept", MeanColour().card) as kept:
+        found = fit(open_source(str(pictures)), MeanColour(), Wanted(3, "learned"), store=kept)
+    assert found.fit.pairs == 3 * 20 * 19 // 2
+    with (
+        LocalStore.create(tmp_path / "flat", MeanColour().card) as kept,
+        pytest.raises(BadArgument, match="no two classes"),
+    ):
+        fit(open_source(str(pictures / "a")), MeanColour(), Wanted(3, "learned"), store=kept)
+
+
+def test_too_few_pictures_say_how_many(store: LocalStore) -> None:
+    with pytest.raises(BadArgument, match="ask for fewer"):
+        fit(Memory(colours(4)), MeanColour(), Wanted(4), store=store)
+    with pytest.raises(BadArgument, match=r"0 pictures to fit on, it takes more than 2: .*x\.png"):
+        fit(Memory({"x.png": b"torn"}, "/other"), MeanColour(), Wanted(2), store=store)
+    with pytest.raises(BadArgument, match="0 pictures to fit on"):
+        fit(Memory({}, "/none"), MeanColour(), Wanted(2), store=store)
+
+
+def test_a_second_fit_embeds_nothing(pictures: Path) -> None:
+    encoder = MeanColour("seen-before")
+    source = open_source(str(pictures))
+    told: list[str] = []
+    fit(source, encoder, Wanted(2), watch=lambda what, _done, _total: told.append(what))
+    assert {"embedding", "fitting"} == set(told)
+    before = encoder.calls
+    assert fit(source, encoder, Wanted(3, "learned")).fit.method == "learned"
+    assert encoder.calls == before == 60
+
+
+@pytest.fixture
+def gallery(pictures: Path, tmp_path: Path) -> Collection:
+    return likewise.index(pictures, collection=tmp_path / "own", model="pixels", whiten=8)
+
+
+def test_index_whitens_on_its_own_pictures_and_queries_pass_through_it(gallery: Collection, pictures: Path) -> None:
+    card = gallery.store.card
+    assert (card.name, card.dim, card.metric, card.unit) == ("whitened/pixels", 8, "cosine", True)
+    assert card.fingerprint != encoders.load("pixels").card.fingerprint
+    file = gallery.store.folder / whitened.file_name(card)
+    assert weights.sha256_of(file) == card.weights_sha256
+    assert gallery.whitening is not None
+    assert gallery.whitening.fit.on.startswith("60 of 61 pictures of pictures")
+    with gallery, Collection.open(gallery.store.folder) as opened:
+        (best, *_) = opened.search(pictures / "b" / "00001.png")
+        assert best.key.endswith("b/00001.png")
+        assert best.score == pytest.approx(1, abs=1e-5)
+        assert opened.verify(deep=True).ok
+
+
+def test_the_rows_are_those_of_embedding_each_picture_whitened(gallery: Collection, pictures: Path) -> None:
+    """Those of the sample were carried over, not embedded again."""
+    assert not (gallery.store.folder / SAMPLE_FOLDER).exists()
+    assert len(gallery) == 60
+    assert [skip.key.rpartition("/")[2] for skip in gallery.store.skipped()] == ["torn.png"]
+    records, rows = everything(gallery)
+    pixels = np.stack(
+        [likewise.images.prepare(gallery.original(record), gallery.store.card.recipe).pixels for record in records]
+    )
+    np.testing.assert_allclose(rows, gallery.encoder.encode(pixels), atol=1e-6)
+
+
+def test_a_small_sample_is_carried_over_and_the_rest_embedded(pictures: Path, tmp_path: Path) -> None:
+    made = likewise.index(pictures, collection=tmp_path, model="pixels", whiten=Wanted(4, sample=20))
+    assert len(made) == 60
+    assert made.whitening is not None
+    assert made.whitening.fit.pictures in (19, 20)  # the torn one may be among them
+    report = made.index(pictures)
+    assert (report.added, report.unchanged) == (0, 60)
+
+
+def test_the_report_counts_carried_rows_as_new(pictures: Path, tmp_path: Path) -> None:
+    source = open_source(str(pictures))
+    made = Collection.create_whitened(tmp_path, encoders.load("pixels"), source, Wanted(4, sample=20))
+    report = made.index_sources([source])
+    assert (report.added, report.unchanged, len(report.skipped) + report.still_skipped) == (60, 0, 1)
+
+
+def test_a_moved_collection_opens_where_nothing_is_cached(
+    gallery: Collection, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gallery.close()
+    shutil.move(tmp_path / "own", tmp_path / "elsewhere")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty"))
+    with Collection.open(tmp_path / "elsewhere") as moved:
+        assert moved.search(pictures / "c" / "00002.png")[0].key.endswith("00002.png")
+
+
+def test_a_file_that_was_given_is_kept_in_the_collection_too(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "mine.npz"
+    fit(open_source(str(pictures)), encoders.load("pixels"), Wanted(5)).write(path)
+    likewise.index(pictures, collection=tmp_path, model=str(path)).close()
+    path.unlink()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty"))
+    with Collection.open(tmp_path) as opened:
+        assert opened.store.card.name == "whitened/mine"
+        assert len(opened.search(pictures / "c" / "00002.png")) == 7
+
+
+def test_a_whitening_that_is_not_the_one_is_told_by_its_hash(
+    gallery: Collection, pictures: Path, tmp_path: Path
+) -> None:
+    gallery.close()
+    folder = tmp_path / "own" / ".likewise"
+    (file,) = folder.glob("whitening-*.npz")
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-100])
+    with Collection.open(folder) as opened, pytest.raises(StoreDamaged, match="put the file back"):
+        opened.search(pictures / "a" / "00000.png")
+    pca(np.random.default_rng(0).normal(size=(99, 3072)).astype(np.float32), encoders.load("pixels").card, 8).write(
+        file
+    )
+    with Collection.open(folder) as opened, pytest.raises(StoreDamaged, match="has SHA-256"):
+        opened.index(pictures)
+    file.unlink()
+    with Collection.open(folder) as opened, pytest.raises(WeightsError, match="is not here"):
+        opened.search(pictures / "a" / "00000.png")
+    file.write_bytes(whole)
+    with Collection.open(folder) as opened:
+        assert len(opened.search(pictures / "a" / "00000.png")) == 7
+
+
+def test_a_lost_whitening_comes_back_with_its_file(pictures: Path, tmp_path: Path) -> None:
+    path = tmp_path / "mine.npz"
+    fit(open_source(str(pictures)), encoders.load("pixels"), Wanted(5)).write(path)
+    likewise.index(pictures, collection=tmp_path, model=str(path)).close()
+    (kept,) = (tmp_path / ".likewise").glob("whitening-*.npz")
+    kept.unlink()
+    likewise.index(pictures, collection=tmp_path, model=str(path)).close()
+    assert kept.read_bytes() == path.read_bytes()
+
+
+def test_another_whitening_than_the_one_that_is_kept_is_refused(
+    gallery: Collection, pictures: Path, tmp_path: Path
+) -> None:
+    own = tmp_path / "own"
+    before = sorted(path.name for path in (own / ".likewise").iterdir())
+    for wrong in (9, Wanted(8, "pca"), Wanted(8, power=0.5)):
+        with pytest.raises(StoreMismatch, match="8 dimensions after PCA-whitening"):
+            likewise.index(pictures, collection=own, model="pixels", whiten=wrong)
+    with pytest.raises(StoreMismatch, match="holds pixels"):
+        likewise.index(pictures, collection=own, model="classical", whiten=8)
+    with pytest.raises(StoreMismatch, match="holds whitened/pixels"):
+        likewise.index(pictures, collection=own, model="pixels")
+    with pytest.raises(BadArgument, match="is a collection already"):
+        Collection.create_whitened(own, encoders.load("pixels"), open_source(str(pictures)), Wanted(8))
+    assert len(likewise.index(pictures, collection=own, model="pixels", whiten=8)) == 60
+    likewise.index(pictures, collection=tmp_path / "plain", model="pixels").close()
+    with pytest.raises(StoreMismatch, match="keeps no whitening"):
+        likewise.index(pictures, collection=tmp_path / "plain", model="pixels", whiten=8)
+    assert before == sorted(path.name for path in (own / ".likewise").iterdir())
+
+
+def test_a_sample_of_another_model_is_a_leftover_and_goes(gallery: Collection, pictures: Path) -> None:
+    folder = gallery.store.folder / SAMPLE_FOLDER
+    with LocalStore.create(folder, MeanColour().card) as leftover:
+        fit(open_source(str(pictures)), MeanColour(), Wanted(2), store=leftover)
+    gallery.index(pictures)
+    assert not folder.exists()
+    assert len(gallery) == 60
+
+
+PROGRAM = """
+import os, signal, sys
+import likewise
+from likewise import fitting
+from likewise.encoders import whitening
+from likewise.stores.local import LocalStore, writer
+
+place, folder, moment = sys.argv[1:]
+die = lambda: os.kill(os.getpid(), signal.SIGKILL)
+fitting._CARRIED = 7
+
+if moment == "sample":
+    embed = fitting.embed
+    def embed_some(source, store, encoder, watch, options):
+        options = likewise.ingest.Options(batch=10, commit_s=0)
+        return embed(source, store, encoder, lambda done, total: die() if len(store) >= 20 else None, options)
+    fitting.embed = embed_some
+if moment == "whitening":
+    write = whitening.Whitening.write
+    def write_and_die(self, path):
+        write(self, path)
+        die()
+    whitening.Whitening.write = write_and_die
+if moment == "torn":
+    from pathlib import Path
+    Path.replace = lambda self, target: die() if target.suffix == ".npz" else os.replace(self, target)
+if moment == "created":
+    fitting.carry_over = lambda *_: die()
+if moment == "carried":
+    extend, calls = writer.LocalWriter.extend, []
+    def extend_and_die(self, records, rows):
+        extend(self, records, rows)
+        calls.append(len(records))
+        if calls[-3:] == [7, 7, 7]:
+            die()
+    writer.LocalWriter.extend = extend_and_die
+if moment == "removing":
+    fitting.shutil.rmtree = lambda _: die()
+likewise.index(place, collection=folder, model="pixels", whiten=8)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals as POSIX has them")
+@pytest.mark.parametrize("moment", ["sample", "whitening", "torn", "created", "carried", "removing"])
+def test_kill_9_leaves_what_the_next_run_goes_on_from(
+    gallery: Collection, pictures: Path, tmp_path: Path, moment: str
+) -> None:
+    program = [sys.executable, "-c", PROGRAM, str(pictures), str(tmp_path / "killed"), moment]
+    killed = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert (tmp_path / "killed" / ".likewise" / SAMPLE_FOLDER / "collection.sqlite").exists()
+    again = likewise.index(pictures, collection=tmp_path / "killed", model="pixels", whiten=8)
+    names = {path.name for path in again.store.folder.iterdir() if not path.name.startswith("collection.sqlite-")}
+    whitening = whitened.file_name(again.store.card)
+    assert names == {"collection.sqlite", "embeddings-000000.f32", "writer.lock", whitening}
+    records, rows = everything(again)
+    calm_records, calm_rows = everything(gallery)
+    assert [record.content_sha256 for record in records] == [record.content_sha256 for record in calm_records]
+    np.testing.assert_allclose(rows, calm_rows, atol=1e-6)
+    assert again.store.check()[1] == []
