@@ -199,6 +199,20 @@ def test_a_file_that_was_given_is_kept_in_the_collection_too(
         assert len(opened.search(pictures / "c" / "00002.png")) == 7
 
 
+def test_the_weights_before_the_whitening_can_be_given_where_they_are_not_cached(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = tmp_path / "mine.onnx"
+    shutil.copyfile(Path(encoders.__file__).with_name("compact.onnx"), network)
+    likewise.index(pictures, collection=tmp_path, model=str(network), whiten=6).close()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty"))
+    with Collection.open(tmp_path) as opened, pytest.raises(WeightsError, match=r"pass it with --weights FILE\.onnx"):
+        opened.search(pictures / "c" / "00002.png")
+    with Collection.open(tmp_path, weights=network) as opened:
+        assert opened.store.card.name == "whitened/onnx/mine"
+        assert opened.search(pictures / "c" / "00002.png")[0].key.endswith("00002.png")
+
+
 def test_a_whitening_that_is_not_the_one_is_told_by_its_hash(
     gallery: Collection, pictures: Path, tmp_path: Path
 ) -> None:

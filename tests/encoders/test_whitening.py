@@ -174,6 +174,8 @@ def test_what_cannot_be_fitted_says_what_it_takes() -> None:
     same = np.ones((20, 3), np.float32)
     with pytest.raises(BadArgument, match="all 20 embeddings are equal"):
         pca(same, card(3), 2)
+    with pytest.raises(BadArgument, match="all 3 embeddings are equal"):
+        pca(np.ones((3, 5), np.float32), card(5), 2)
     with pytest.raises(BadArgument, match="nothing to learn"):
         learned(same, np.arange(20) % 2, card(3), 2)
     with pytest.raises(BadArgument, match="0 is PCA alone"):
