@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +27,7 @@ NAMES = MAPS + TOKENS
 
 _NUMBERS = {"gem": 3.0, "rmac": 3.0}  # what the papers start from
 _GEM_LEAST = 1e-6  # as in the authors' own experiments: a power of 1/p has no slope at 0
-_OVERLAP = 0.4
+_OVERLAP = Fraction(2, 5)
 _EPSILON = 1e-9  # CroW's ε, which the paper leaves open; 1e-6 would change the weight of a channel seen at one of 49 places by 5e-5
 
 
@@ -245,7 +246,7 @@ def _along(shorter: int, longer: int) -> int:
     """How many of the largest regions lie along the longer side; of two that are equally good, the smaller number."""
     if shorter == longer:
         return 1
-    room = (longer - shorter) / shorter
+    room = Fraction(longer - shorter, shorter)  # exact: where two are equally good, rounding must not choose
     enough = 2 + math.ceil(room / (1 - _OVERLAP))
     return min(range(2, enough + 1), key=lambda count: abs(1 - room / (count - 1) - _OVERLAP))
 
