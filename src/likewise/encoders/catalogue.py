@@ -238,7 +238,7 @@ FAMILIES = (
     Family("FILE.onnx", "any ONNX file, with its card inside or in a TOML beside it"),
     Family("FILE.pt .ts .pt2", "a network of TorchScript or torch.export, with a TOML beside it", ("torch",)),
     Family("MODULE:FACTORY", "a network that a function of yours makes", ("torch",)),
-    Family("FILE.npz", "any of these with a whitening behind it, as `likewise tune` keeps it"),
+    Family("FILE.npz", "any of these with a whitening behind it, as `likewise whiten` and `likewise tune` keep it"),
 )
 
 
