@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Self, overload
 
 from likewise import encoders, fitting, images, ingest, sources, verify
 from likewise import search as searching
 from likewise.encoders import Encoder, whitened
+from likewise.encoders.runtimes import Precision, Runtime
 from likewise.encoders.whitened import Whitened
 from likewise.encoders.whitening import Whitening
 from likewise.errors import BadArgument, BadImage, NoCollection, SourceError, StoreMismatch
@@ -21,7 +23,7 @@ from likewise.show import Answer, Asked, marked
 from likewise.sources import Source
 from likewise.stores.local import LocalStore, database
 from likewise.stores.local.arrays import Dtype
-from likewise.types import Hit, Image, Metric, Record, Skipped
+from likewise.types import Card, Hit, Image, Metric, Record, Skipped
 
 FOLDER = ".likewise"
 DEFAULT_MODEL = "compact"
@@ -134,12 +136,14 @@ class Collection:
         hits.save("like-cat.png")
     """
 
-    def __init__(self, store: LocalStore, encoder: Encoder | None = None, weights: Path | None = None) -> None:
+    def __init__(
+        self, store: LocalStore, encoder: Encoder | None = None, load: Callable[[Card], Encoder] = encoders.load_as
+    ) -> None:
         """Use `create` or `open`; the encoder is loaded when it is first needed."""
         self.store = store
         self.limits = images.Limits()
         self._encoder = encoder
-        self._weights = weights
+        self._load = load
 
     @classmethod
     def create(cls, folder: str | Path, encoder: Encoder, *, dtype: Dtype = "float32") -> Self:
@@ -192,18 +196,38 @@ class Collection:
         return cls.create(folder, whitened.behind(encoder, found), dtype=dtype)
 
     @classmethod
-    def open(cls, folder: str | Path | None = None, *, weights: Path | None = None) -> Self:
+    def open(
+        cls,
+        folder: str | Path | None = None,
+        *,
+        weights: Path | None = None,
+        runtime: Runtime = "auto",
+        precision: Precision = "auto",
+    ) -> Self:
         """Open the collection of a folder; without one, of the current folder or the nearest above it.
 
         Args:
             folder: The one that holds `.likewise`.
             weights: A file for the encoder, when the one it was made with is not cached.
+            runtime: What is to compute embeddings; as for `likewise.encoders.load`.
+            precision: At which precision.
 
         Raises:
             NoCollection: If there is none.
+            StoreMismatch: If it holds int8 embeddings and others are asked for, or the other way round.
         """
         place = find(Path.cwd()) if folder is None else home(folder)
-        return cls(LocalStore.open(place), weights=weights)
+        store = LocalStore.open(place)
+        held = store.card
+        if precision != "auto" and (precision == "int8") != bool(held.quantised):
+            store.close()
+            theirs = "int8" if held.quantised else "floating point"
+            raise StoreMismatch(
+                f"{place} holds {held.name} embeddings in {theirs}, which cannot be compared with {precision}: go without "
+                f"--precision {precision}, or keep the other ones in a collection of their own with -c DIR"
+            )
+        load = partial(encoders.load_as, weights=weights, runtime=runtime, precision=precision)
+        return cls(store, load=load)
 
     @property
     def encoder(self) -> Encoder:
@@ -214,10 +238,7 @@ class Collection:
         """
         if self._encoder is None:
             card = self.store.card
-            sha256 = card.weights_sha256 or None
-            encoder: Encoder | None = whitened.kept(self.store.folder, card, self._weights)
-            if encoder is None:
-                encoder = encoders.load(card.name, recipe=card.recipe.name, weights=self._weights, sha256=sha256)
+            encoder = whitened.kept(self.store.folder, card, self._load) or self._load(card)
             self.store.demand(encoder.card)
             self._encoder = encoder
         return self._encoder

@@ -14,6 +14,7 @@ import numpy as np
 
 from likewise import images
 from likewise.encoders import Encoder
+from likewise.encoders.runtimes import running
 from likewise.errors import BadImage, SourceError
 from likewise.sources import Source
 from likewise.stores import Known, Store, Writer
@@ -263,6 +264,7 @@ class _Run:
         """Hand everything that is finished to the store."""
         if self._embedded:
             records = [record for part, _ in self._embedded for record in part]
+            self._writer.note_running(running(self._encoder).short)
             self._writer.extend(records, np.concatenate([part for _, part in self._embedded]))
             self._embedded = []
         if self._refreshed:

@@ -95,6 +95,8 @@ class Card:
         pooling: How a map became a vector; empty when nothing was pooled.
         version: Of our own arithmetic; grows when the same image would get another embedding.
         weights_sha256: Of the file of weights; empty when there are none.
+        quantised: SHA-256 of the int8 network that computes it; empty where arithmetic is in floating point. Whether that is fp32 or
+            bf16, and by which runtime, is no part of the identity: docs/encoders.md says within what bound they agree.
         licence: Of the weights, or of the method when there are none.
         source: Where the weights come from.
         paper: What to cite.
@@ -109,6 +111,7 @@ class Card:
     pooling: str = ""
     version: int = 1
     weights_sha256: str = ""
+    quantised: str = ""
     licence: str = ""
     source: str = ""
     paper: str = ""
@@ -116,12 +119,12 @@ class Card:
     @property
     def fingerprint(self) -> str:
         """16 hexadecimal digits over everything that changes an embedding (not over licence, source, paper)."""
-        told = {name: value for name, value in asdict(self).items() if name not in ("licence", "source", "paper")}
+        told = {name: value for name, value in self._told().items() if name not in ("licence", "source", "paper")}
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
 
     def to_json(self) -> str:
         """All fields as one line of JSON; `from_json` is the way back."""
-        return json.dumps(asdict(self), sort_keys=True)
+        return json.dumps(self._told(), sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Card:
@@ -130,6 +133,13 @@ class Card:
         recipe = fields.pop("recipe")
         mean, std = tuple(recipe.pop("mean")), tuple(recipe.pop("std"))
         return cls(recipe=Recipe(mean=mean, std=std, **recipe), **fields)
+
+    def _told(self) -> dict[str, object]:
+        """The fields; those that came later only where they say something, so that older fingerprints stay."""
+        return {name: value for name, value in asdict(self).items() if value or name not in _LATER}
+
+
+_LATER = ("quantised",)
 
 
 @dataclass(frozen=True, slots=True)

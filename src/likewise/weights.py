@@ -112,6 +112,24 @@ def by_sha256(sha256: str, cache: Path | None = None) -> Path | None:
     return next((path for path in files if sha256_of(path) == sha256), None)
 
 
+def copied(path: Path, target: Path) -> None:
+    """Have a file at another place too, whole or not at all; without taking room where the file system has hard links.
+
+    Raises:
+        OSError: If it cannot be written there.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(f"{target.name}.{os.getpid()}-{threading.get_ident()}.part")
+    try:
+        try:
+            os.link(path.resolve(), draft)
+        except OSError:  # another disk, or a file system without hard links
+            shutil.copyfile(path, draft)
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
 def cached(published: Published, cache: Path | None = None) -> bool:
     """Whether the published file is here already."""
     return ((cache or cache_folder()) / "weights" / published.file_name).is_file()
@@ -257,13 +275,4 @@ def _remember(given: Weights, cache: Path) -> None:
     target = cache / "weights" / "by-sha256" / given.sha256
     if target.is_file() and (target.samefile(given.path) or sha256_of(target) == given.sha256):
         return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f"{given.sha256}.{os.getpid()}-{threading.get_ident()}.part")
-    try:
-        try:
-            os.link(given.path.resolve(), draft)
-        except OSError:  # another disk, or a file system without hard links
-            shutil.copyfile(given.path, draft)
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)
+    copied(given.path, target)

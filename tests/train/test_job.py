@@ -13,12 +13,12 @@ pytest.importorskip("matplotlib")
 import likewise
 from likewise import encoders
 from likewise.cli import train as cli_train
+from likewise.encoders.networks.exporting import export
 from likewise.errors import BadArgument
 from likewise.sources import open_source
 from likewise.train import job, losses, scratch
 from likewise.train.augment import Augmentation
 from likewise.train.backbones import network_of
-from likewise.train.export import export
 from likewise.train.loop import Plan
 from likewise.train.network import Compact
 from likewise.train.recipes import METHODS, Method

@@ -9,7 +9,7 @@ from types import FrameType
 import click
 
 from likewise import __version__
-from likewise.cli import demo, evaluate, index, keep, models, search, train, tune, whiten
+from likewise.cli import compiling, demo, evaluate, index, keep, models, search, train, tune, whiten
 from likewise.errors import LikewiseError
 
 INTERRUPTED = 130
@@ -48,6 +48,7 @@ for command in (
     evaluate.compare,
     tune.tune,
     whiten.whiten,
+    compiling.compile_network,
     train.train,
     demo.demo,
 ):

@@ -97,7 +97,7 @@ def _opened(folder: str | None, wanted: Wanted, sources: dict[str, Source]) -> C
     from likewise.stores.local import LocalStore
 
     try:
-        found = here.Collection.open(folder)
+        found = here.Collection.open(folder, runtime=wanted.model.runtime, precision=wanted.model.precision)
     except NoCollection:
         if not wanted.places:
             raise click.UsageError("name a PLACE to index: a folder, an archive, a list or an image") from None
@@ -111,14 +111,14 @@ def _opened(folder: str | None, wanted: Wanted, sources: dict[str, Source]) -> C
     same_model = model.model in (None, card.name) and model.recipe in (None, card.recipe.name)
     if whitening is not None or (same_model and found.whitening is not None):
         store = LocalStore.create(found.store.folder, card, wanted.dtype or dtype)
-        return here.Collection(store, weights=model.weights)
+        return here.Collection(store, load=model.loader())
     if model.model not in (None, card.name) and not encoders.is_file(model.model):
         raise StoreMismatch(
             f"{found.store.folder} holds {card.name} embeddings, not {model.model}: pass --model {card.name}, "
             "or keep the other model in a collection of its own with -c DIR"
         )
     same = replace(model, model=model.model or card.name, recipe=model.recipe or card.recipe.name)
-    return here.Collection.create(found.store.folder, same.loaded(), dtype=wanted.dtype or dtype)
+    return here.Collection.create(found.store.folder, same.loaded(card.quantised), dtype=wanted.dtype or dtype)
 
 
 def _created(folder: Path, wanted: Wanted, sources: dict[str, Source]) -> Collection:
@@ -126,7 +126,8 @@ def _created(folder: Path, wanted: Wanted, sources: dict[str, Source]) -> Collec
     from likewise.collection import Collection
     from likewise.images import Limits
 
-    encoder, whitening, dtype = wanted.model.loaded(), wanted.whitening.wanted(), wanted.dtype or "float32"
+    encoder = wanted.model.loaded_for(wanted.places[0])
+    whitening, dtype = wanted.whitening.wanted(), wanted.dtype or "float32"
     if whitening is None:
         return Collection.create(folder, encoder, dtype=dtype)
     first, options = _source(wanted.places[0], sources), _options(wanted, Limits())
@@ -186,7 +187,9 @@ def progress_of(name: str) -> Iterator[Watch]:
 
 
 def summary(collection: Collection, report: Report) -> None:
-    """Print what a run did, and why images were left out."""
+    """Print what a run did, what computed it, and why images were left out."""
+    from likewise.encoders.runtimes import running
+
     parts = {
         "new": report.added,
         "changed": report.changed,
@@ -205,5 +208,7 @@ def summary(collection: Collection, report: Report) -> None:
         click.echo(f"  skipped {skip.key}: {skip.reason}")
     if len(report.skipped) > SHOWN:
         click.echo(f"  … and {len(report.skipped) - SHOWN:,} more: likewise skipped")
+    if embedded:
+        click.echo(f"computed by {running(collection.encoder)}")
     where = at_collection(collection)
     click.echo(f"{number(len(collection), 'image')} in {where}, model {collection.store.card.name}")

@@ -50,12 +50,27 @@ def _facts(collection: Collection) -> dict[str, object]:
         "embedding": f"{card.dim}-d {store.dtype}, {'unit' if card.unit else 'raw'}, compared by {card.metric}",
         "whitening": str(whitening.fit) if whitening is not None else "none",
         "fingerprint": card.fingerprint,
+        "int8 network": card.quantised or "none",
+        "computed by": collection.store.computed_by,
+        "now by": _plan(collection),
         "weights sha256": card.weights_sha256 or "none",
         "licence": card.licence,
         "paper": card.paper,
         "size": sum(path.stat().st_size for path in store.folder.iterdir() if path.is_file()),
         "sources": store.sources(),
     }
+
+
+def _plan(collection: Collection) -> str:
+    """What would compute embeddings here and now, or why nothing can."""
+    from likewise import encoders
+    from likewise.errors import LikewiseError
+
+    try:
+        whitening = collection.whitening
+        return str(encoders.plan(collection.store.card if whitening is None else whitening.base))
+    except LikewiseError as error:
+        return str(error)
 
 
 @click.command()

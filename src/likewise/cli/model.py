@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,14 +14,17 @@ from likewise.cli.screen import download_bar
 
 if TYPE_CHECKING:
     from likewise.encoders import Encoder
+    from likewise.encoders.runtimes import Precision, Runtime
+    from likewise.types import Card
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def model_options(about: str) -> Callable[[Command], Command]:
-    """Add `--model`, `--recipe`, `--weights` and `--device` to a command; `about` begins the help of the first."""
+    """Add `--model`, `--recipe`, `--weights`, `--device`, `--runtime` and `--precision`; `about` begins the help of the first."""
 
     def added(command: Command) -> Command:
+        command = running_options(command)
         for option in (
             click.option("--device", default="auto", show_default=True, help="cpu, cuda, mps, or auto."),
             click.option(
@@ -35,6 +39,26 @@ def model_options(about: str) -> Callable[[Command], Command]:
     return added
 
 
+def running_options(command: Command) -> Command:
+    """Add `--runtime` and `--precision` to a command."""
+    for option in (
+        click.option(
+            "--precision",
+            type=click.Choice(["auto", "fp32", "bf16", "int8"]),
+            default="auto",
+            help="Of the arithmetic. int8 is another model: its embeddings are not mixed with others.  [default: auto]",
+        ),
+        click.option(
+            "--runtime",
+            type=click.Choice(["auto", "torch", "onnx", "openvino"]),
+            default="auto",
+            help="What does the arithmetic.  [default: auto]",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 @dataclass(frozen=True, slots=True)
 class WantedModel:
     """These options, parsed: one field for each, under the option's name; None where the default holds."""
@@ -43,6 +67,8 @@ class WantedModel:
     recipe: str | None
     weights: Path | None
     device: str
+    runtime: Runtime
+    precision: Precision
 
     @classmethod
     def taken_from(cls, given: dict[str, Any]) -> WantedModel:
@@ -54,8 +80,12 @@ class WantedModel:
         """Whether nothing was said about which embeddings are wanted."""
         return not (self.model or self.recipe or self.weights)
 
-    def loaded(self) -> Encoder:
-        """The encoder; a bar shows the download, if there is one."""
+    def loaded(self, quantised: str = "") -> Encoder:
+        """The encoder; a bar shows the download, if there is one.
+
+        Args:
+            quantised: SHA-256 of the int8 network that a collection was made with.
+        """
         from likewise import encoders
         from likewise.collection import DEFAULT_MODEL
 
@@ -66,4 +96,37 @@ class WantedModel:
                 weights=self.weights,
                 device=self.device,
                 progress=progress,
+                runtime=self.runtime,
+                precision=self.precision,
+                quantised=quantised,
             )
+
+    def loader(self) -> Callable[[Card], Encoder]:
+        """What loads the encoder of a collection's card, by these options."""
+        from likewise import encoders
+
+        return partial(
+            encoders.load_as,
+            weights=self.weights,
+            device=self.device,
+            runtime=self.runtime,
+            precision=self.precision,
+        )
+
+    def loaded_for(self, place: str) -> Encoder:
+        """As `loaded`; where int8 is asked for and there is none, one is made, its ranges fitted on the pictures of a place."""
+        from likewise.cli.compiling import compiled_for
+        from likewise.encoders import Wish
+        from likewise.encoders.compiled import of_wish
+
+        wish = Wish(recipe=self.recipe, weights=self.weights, precision=self.precision)
+        if self.precision == "int8" and of_wish(self.name, wish) is None:
+            compiled_for(self, place)
+        return self.loaded()
+
+    @property
+    def name(self) -> str:
+        """Of the model, where nothing was said the default one."""
+        from likewise.collection import DEFAULT_MODEL
+
+        return self.model or DEFAULT_MODEL

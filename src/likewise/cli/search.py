@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from likewise.cli.limits import WantedLimits, limit_options
+from likewise.cli.model import running_options
 from likewise.cli.screen import number, on_screen
 
 if TYPE_CHECKING:
     from likewise.collection import Collection, Hits
+    from likewise.encoders.runtimes import Precision, Runtime
     from likewise.queries import Query
     from likewise.types import Skipped
 
@@ -40,6 +42,8 @@ class Wanted:
     preview: bool
     metric: Literal["cosine", "l2"] | None
     weights: Path | None
+    runtime: Runtime
+    precision: Precision
     limits: WantedLimits
 
 
@@ -56,6 +60,7 @@ class Wanted:
 @click.option("--preview", is_flag=True, help="Pictures in the terminal.")
 @click.option("--metric", type=click.Choice(["cosine", "l2"]), help="Instead of the model's own.")
 @click.option("--weights", type=click.Path(path_type=Path), help="The model's file, if it is not cached.")
+@running_options
 @limit_options
 @click.pass_context
 def search(context: click.Context, /, **given: Any) -> int:
@@ -77,7 +82,9 @@ def search(context: click.Context, /, **given: Any) -> int:
 
     wanted = Wanted(limits=WantedLimits.taken_from(given), **given)
     several = not wanted.together and (len(wanted.queries) > 1 or is_many_pictures(wanted.queries[0]))
-    with Collection.open(context.obj, weights=wanted.weights) as collection:
+    with Collection.open(
+        context.obj, weights=wanted.weights, runtime=wanted.runtime, precision=wanted.precision
+    ) as collection:
         collection.limits = wanted.limits.applied(collection.limits)
         answers: list[Hits] = []
         failed = 0

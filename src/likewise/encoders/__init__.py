@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Protocol, cast, runtime_checkable
 
 from likewise import seams
-from likewise.errors import BadArgument
+from likewise.encoders.runtimes import Precision, Running, Runtime, is_installed, machine, running
+from likewise.errors import BadArgument, WeightsError
 from likewise.types import Card, Embeddings, Pixels
 
 
@@ -53,6 +54,10 @@ class Wish:
         sha256: Of the weights that are wanted, 64 hexadecimal digits; they are looked for in the cache.
         device: `auto`, `cpu`, `cuda`, `mps`.
         progress: Told (bytes done, bytes in all) of a download.
+        runtime: `auto`, `torch`, `onnx`, `openvino`.
+        precision: `auto`, `fp32`, `bf16`, `int8`.
+        quantised: SHA-256 of the int8 network that is wanted; empty for any.
+        threads: Of the arithmetic; 0 for all processors that this process may use.
     """
 
     layer: str = ""
@@ -61,6 +66,10 @@ class Wish:
     sha256: str | None = None
     device: str = "auto"
     progress: Callable[[int, int], None] | None = None
+    runtime: Runtime = "auto"
+    precision: Precision = "auto"
+    quantised: str = ""
+    threads: int = 0
 
 
 _FAMILIES = {
@@ -89,7 +98,7 @@ def is_file(name: str) -> bool:
     return name.endswith(tuple(_FILES))
 
 
-def load(
+def load(  # noqa: PLR0913 - one for each field of a wish
     name: str,
     *,
     recipe: str | None = None,
@@ -97,6 +106,10 @@ def load(
     sha256: str | None = None,
     device: str = "auto",
     progress: Callable[[int, int], None] | None = None,
+    runtime: Runtime = "auto",
+    precision: Precision = "auto",
+    quantised: str = "",
+    threads: int = 0,
 ) -> Encoder:
     """Load an encoder.
 
@@ -107,20 +120,176 @@ def load(
         sha256: Of the weights that are wanted, when no file is given; taken from the cache.
         device: `auto` takes a GPU when there is one.
         progress: Told (bytes done, bytes in all) of a download.
+        runtime: What does the arithmetic; `auto` takes a network that `likewise compile` made before torch, unless there is a GPU.
+        precision: `auto` is fp32, or bf16 where a check has found it within its bound; int8 is another identity.
+        quantised: SHA-256 of the int8 network that is wanted, as a card says.
+        threads: Of the arithmetic; all processors that this process may use unless given. Networks of torch have torch's own.
 
     Raises:
         UnknownName: If there is no such family, layer or recipe.
-        MissingExtra: If the family needs an extra that is not installed.
+        MissingExtra: If the family or the runtime needs an extra that is not installed.
         WeightsError: If the weights are absent or are not this network's.
         DownloadError: If they must be fetched and cannot be.
+        BadArgument: If this network cannot be run that way.
     """
     for ending, files in _FILES.items():
         if name.endswith(ending):
             path = Path(name).expanduser()
             name, weights = f"{files}/{path.stem}", path if weights is None else weights
     family, _, layer = name.partition("/")
+    wish = Wish(layer, recipe, weights, sha256 or None, device, progress, runtime, precision, quantised, threads)
+    compiled = _compiled(name, family, wish)
+    if compiled is not None:
+        return compiled
     factory = cast("Callable[[Wish], Encoder]", seams.resolve("encoder", family, _FAMILIES))
-    return factory(Wish(layer, recipe, weights, sha256 or None, device, progress))
+    if _is_torch(family):
+        _refuse_uncompiled(name, wish)
+    encoder = factory(wish)
+    found = running(encoder)
+    if runtime not in ("auto", found.runtime) or precision not in ("auto", found.precision):
+        raise BadArgument(f"{name} is computed by {found.short}: go without --runtime and --precision")
+    return encoder
+
+
+def load_as(
+    card: Card,
+    *,
+    weights: Path | None = None,
+    device: str = "auto",
+    runtime: Runtime = "auto",
+    precision: Precision = "auto",
+    threads: int = 0,
+) -> Encoder:
+    """Load the encoder that a card describes; whoever needs it to be the same compares the fingerprints.
+
+    Args:
+        card: Of a collection, or of what was fitted on its embeddings.
+        weights: A file, when the one it was made with is not cached.
+        device: As for `load`.
+        runtime: As for `load`.
+        precision: As for `load`; a card of int8 is loaded as such if this is `auto`.
+        threads: As for `load`.
+
+    Raises:
+        As `load`.
+    """
+    return load(
+        card.name,
+        recipe=card.recipe.name,
+        weights=weights,
+        sha256=card.weights_sha256 or None,
+        device=device,
+        runtime=runtime,
+        precision=precision,
+        quantised=card.quantised if precision in ("auto", "int8") else "",
+        threads=threads,
+    )
+
+
+def plan(card: Card, runtime: Runtime = "auto", precision: Precision = "auto") -> Running:
+    """What `load_as` would take to compute a card's embeddings; no network is loaded.
+
+    Raises:
+        As `load`, for what can be told without loading it.
+    """
+    from likewise.encoders.compiled import of_card
+    from likewise.encoders.runtimes import choose
+
+    family, known = card.name.partition("/")[0], of_card(card)
+    if family == "whitened":
+        from likewise.encoders.whitened import base_of
+
+        return plan(base_of(card), runtime, precision)
+    if known is None and card.quantised:
+        raise WeightsError(f"the int8 network of {card.name} is not here: pass its file with --weights FILE.onnx")
+    if (known is not None and known.sha256 and not _wants_torch(Wish(runtime=runtime))) or family in (
+        "compact",
+        "onnx",
+    ):
+        bits = known.origin.bits if known is not None else 0
+        return choose(runtime, precision, quantised_bits=bits, bf16_holds=known is not None and known.bf16_holds)
+    if family in ("classical", "pixels"):
+        return Running("numpy", "fp32", why="no network")
+    return Running("torch", "fp32", why=f"not compiled: `likewise compile {card.name}` makes it run without torch")
+
+
+def _compiled(name: str, family: str, wish: Wish) -> Encoder | None:
+    """The network that `likewise compile` made, if that is what is wished for."""
+    if family in ("classical", "pixels", "whitened"):
+        return None
+    file = wish.weights is not None and wish.weights.suffix == ".onnx" and family != "onnx"
+    int8 = bool(wish.quantised) or wish.precision == "int8"
+    if not file and not int8 and (_wants_torch(wish) or family in ("compact", "onnx")):
+        return None
+    from likewise.encoders.compiled import of_wish
+    from likewise.encoders.onnx import compiled
+
+    found = of_wish(name, wish)
+    if found is not None:
+        encoder = compiled(found, wish)
+        return _WithTexts(encoder, name, wish) if found.origin.texts else encoder
+    if wish.quantised:
+        raise WeightsError(
+            f"the int8 network of {name} that made these embeddings is not here: pass its file with --weights FILE.onnx"
+        )
+    if int8:
+        raise BadArgument(
+            f"there is no int8 network of {name} here: `likewise compile {name} --precision int8 --check PLACE` makes one"
+        )
+    return None
+
+
+class _WithTexts:
+    """A compiled network of a model that has texts: these are embedded by torch, loaded when the first one comes."""
+
+    def __init__(self, encoder: Encoder, name: str, wish: Wish) -> None:
+        self._encoder, self._name, self._wish = encoder, name, wish
+        self._source: TextEncoder | None = None
+
+    @property
+    def card(self) -> Card:
+        return self._encoder.card
+
+    @property
+    def running(self) -> Running:
+        return running(self._encoder)
+
+    def encode(self, pixels: Pixels) -> Embeddings:
+        return self._encoder.encode(pixels)
+
+    def encode_texts(self, texts: Sequence[str]) -> Embeddings:
+        if self._source is None:
+            wish = self._wish
+            is_network = wish.weights is not None and wish.weights.suffix == ".onnx"
+            source = load(
+                self._name,
+                recipe=wish.recipe,
+                weights=None if is_network else wish.weights,
+                sha256=self.card.weights_sha256 if is_network else wish.sha256,
+                device=wish.device,
+                runtime="torch",
+            )
+            self._source = cast("TextEncoder", source)
+        return self._source.encode_texts(texts)
+
+
+def _wants_torch(wish: Wish) -> bool:
+    """Whether a network of torch is to be run by torch even if it was compiled."""
+    if wish.runtime != "auto" or wish.device == "cpu":
+        return wish.runtime == "torch"
+    return wish.device != "auto" or (machine.shows_gpu() and is_installed("torch"))
+
+
+def _refuse_uncompiled(name: str, wish: Wish) -> None:
+    """Before a large network is loaded for nothing."""
+    if wish.runtime in ("onnx", "openvino"):
+        raise BadArgument(f"{name} is not compiled: run `likewise compile {name}` first, or go without --runtime")
+    if wish.precision == "bf16":
+        raise BadArgument(f"{name} has bf16 once it is compiled: run `likewise compile {name} --precision bf16` first")
+
+
+def _is_torch(family: str) -> bool:
+    return _FAMILIES.get(family, "").startswith("likewise.encoders.networks.")
 
 
 class Together(Protocol):

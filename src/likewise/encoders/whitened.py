@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 from likewise import encoders, weights
 from likewise.encoders import Encoder, Wish
+from likewise.encoders.runtimes import Running, running
 from likewise.encoders.whitening import Whitening, read
 from likewise.errors import StoreDamaged, WeightsError
 from likewise.types import Card, Embeddings, Pixels
 
 FAMILY = "whitened"
+
+Load: TypeAlias = Callable[[Card], Encoder]
+"""Loads the encoder that a card describes, as `likewise.encoders.load_as` does."""
 
 
 class Whitened:
@@ -37,6 +44,11 @@ class Whitened:
         """See `Encoder.card`; its weights are the whitening, which names the encoder before it by that one's card."""
         return self._card
 
+    @property
+    def running(self) -> Running:
+        """What computes the embeddings before they are whitened."""
+        return running(self._encoder)
+
     def encode(self, pixels: Pixels) -> Embeddings:
         """See `Encoder.encode`."""
         return self.whitening.applied(self._encoder.encode(pixels))
@@ -55,7 +67,22 @@ def whitened(wish: Wish) -> Whitened:
         raise WeightsError(f"the file of {FAMILY}/{wish.layer} is not here: pass it as --model FILE.npz")
     file = weights.given(path)
     whitening = read(file.path)
-    return Whitened(_base(whitening, path, None, wish.device), whitening, wish.layer or path.stem, file.sha256)
+    load = partial(
+        encoders.load_as, device=wish.device, runtime=wish.runtime, precision=wish.precision, threads=wish.threads
+    )
+    return Whitened(_base(whitening, path, load), whitening, wish.layer or path.stem, file.sha256)
+
+
+def base_of(card: Card) -> Card:
+    """The card of the encoder before a whitening that is kept in a file.
+
+    Raises:
+        WeightsError: If the file is not here.
+    """
+    path = weights.by_sha256(card.weights_sha256)
+    if path is None:
+        raise WeightsError(f"the file of {card.name} is not here: pass it as --model FILE.npz")
+    return read(path).base
 
 
 def behind(encoder: Encoder, whitening: Whitening) -> Whitened:
@@ -77,13 +104,13 @@ def file_name(card: Card) -> str:
     return f"whitening-{card.weights_sha256[:16]}.npz"
 
 
-def kept(folder: Path, card: Card, base_weights: Path | None = None) -> Whitened | None:
+def kept(folder: Path, card: Card, load: Load = encoders.load_as) -> Whitened | None:
     """The encoder of a collection that keeps its whitening itself; None if it is not of that kind, or has lost the file.
 
     Args:
         folder: Of the collection.
         card: The collection's.
-        base_weights: A file for the encoder before the whitening.
+        load: Of the encoder before the whitening.
 
     Raises:
         StoreDamaged: If the file is not the one that the collection was made with.
@@ -93,8 +120,7 @@ def kept(folder: Path, card: Card, base_weights: Path | None = None) -> Whitened
     if whitening is None:
         return None
     path = folder / file_name(card)
-    base = _base(whitening, path, base_weights, "auto")
-    return Whitened(base, whitening, card.name.partition("/")[2], card.weights_sha256)
+    return Whitened(_base(whitening, path, load), whitening, card.name.partition("/")[2], card.weights_sha256)
 
 
 def kept_whitening(folder: Path, card: Card) -> Whitening | None:
@@ -111,10 +137,8 @@ def kept_whitening(folder: Path, card: Card) -> Whitening | None:
     return read(path)
 
 
-def _base(whitening: Whitening, path: Path, file: Path | None, device: str) -> Encoder:
-    base = whitening.base
-    sha256 = base.weights_sha256 or None
-    encoder = encoders.load(base.name, recipe=base.recipe.name, weights=file, sha256=sha256, device=device)
+def _base(whitening: Whitening, path: Path, load: Load) -> Encoder:
+    encoder = load(whitening.base)
     _check(encoder, whitening, path)
     return encoder
 

@@ -7,7 +7,7 @@ import platform
 from importlib import metadata
 from pathlib import Path
 
-_PROGRAMS = ("likewise", "numpy", "pillow", "pillow-heif", "onnxruntime", "torch", "torchvision")
+_PROGRAMS = ("likewise", "numpy", "pillow", "pillow-heif", "onnxruntime", "openvino", "torch", "torchvision")
 
 
 def versions() -> dict[str, str]:

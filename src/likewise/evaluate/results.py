@@ -103,6 +103,7 @@ class Result:
         queries: What was looked for.
         seed: Of the resampling.
         ranking_seconds: Time for all rankings and metrics.
+        running: What computed the embeddings: runtime, precision, threads, and why these.
         versions: Of the programs that took part.
         machine: That it ran on.
     """
@@ -118,6 +119,7 @@ class Result:
     queries: Side
     seed: int
     ranking_seconds: float
+    running: Mapping[str, str | int]
     versions: Mapping[str, str]
     machine: Mapping[str, str | int]
 
@@ -142,13 +144,14 @@ class Result:
             "facts": asdict(self.facts),
             "notes": list(self.notes),
             "fingerprint": self.card.fingerprint,
-            "card": asdict(self.card),
+            "card": json.loads(self.card.to_json()),
             "estimates": [_estimate_told(each) for each in self.estimates],
             "seed": self.seed,
             "resamples": RESAMPLES,
             "gallery": asdict(self.gallery),
             "queries": asdict(self.queries),
             "ranking_seconds": self.ranking_seconds,
+            "running": dict(self.running),
             "versions": dict(self.versions),
             "machine": dict(self.machine),
             "answers": [{"key": each.key, "hits": _hits_told(each)} for each in self.answers],
@@ -197,6 +200,7 @@ def _read(told: dict[str, Any]) -> Result:
         queries=_side_read(told["queries"]),
         seed=told["seed"],
         ranking_seconds=told["ranking_seconds"],
+        running=told.get("running", {}),
         versions=told["versions"],
         machine=told["machine"],
     )

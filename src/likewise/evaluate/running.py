@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from likewise import weights
 from likewise.benchmarks import Benchmark, Classes
 from likewise.encoders import Encoder
+from likewise.encoders.runtimes import running
 from likewise.errors import BadArgument
 from likewise.evaluate.embedding import Embedded, Watch, embed
 from likewise.evaluate.intervals import interval
@@ -101,6 +102,7 @@ def evaluate(
         queries=_side(queries),
         seed=seed,
         ranking_seconds=time.monotonic() - started,
+        running=asdict(running(encoder)),
         versions=versions(),
         machine=machine(),
     )
@@ -109,7 +111,10 @@ def evaluate(
 def cache_folder(benchmark: Benchmark, encoder: Encoder) -> Path:
     """Where the embeddings of a benchmark are kept when no folder is given."""
     name = re.sub(r"[^\w.-]+", "-", benchmark.name)
-    return weights.cache_folder() / "evaluate" / f"{name}-{encoder.card.fingerprint}"
+    bf16 = (
+        "-bf16" if running(encoder).precision == "bf16" else ""
+    )  # comparable with fp32, but not the same to be judged
+    return weights.cache_folder() / "evaluate" / f"{name}-{encoder.card.fingerprint}{bf16}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,10 @@ class Writer(Protocol):
         """Remember a source, and the roots that its keys need."""
         ...
 
+    def note_running(self, told: str) -> None:
+        """Remember what computes the embeddings that come next, such as `openvino bf16`."""
+        ...
+
     def compact(self) -> int:
         """Rewrite the store without rows that no search returns; returns how many rows were dropped."""
         ...

@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from likewise import encoders
+from likewise.encoders.networks.exporting import state_of
 from likewise.encoders.networks.vgg import Vgg19
+from likewise.encoders.runtimes import Runtime
 from likewise.errors import BadArgument, WeightsError
-from likewise.train.export import state_of
 from likewise.train.network import Compact
 from likewise.types import Card
 
@@ -45,7 +46,8 @@ def network_of(name: str, *, recipe: str | None = None, weights: Path | None = N
         BadArgument: If the model has no network that can be trained.
         WeightsError: If a file holds another network.
     """
-    encoder = encoders.load(name, recipe=recipe, weights=weights, device="cpu")
+    runtime: Runtime = "auto" if name == "compact" or name.endswith(".onnx") else "torch"
+    encoder = encoders.load(name, recipe=recipe, weights=weights, device="cpu", runtime=runtime)
     if isinstance(encoder, Vgg19):
         return Pooled(encoder.stages), encoder.card
     if name == "compact":

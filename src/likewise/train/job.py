@@ -14,15 +14,16 @@ import numpy as np
 import torch
 from torch import nn
 
+from likewise.encoders.networks.exporting import Kept, export
 from likewise.errors import BadArgument, WeightsError
 from likewise.sources import Source
 from likewise.train import losses, scratch
 from likewise.train.backbones import network_of
 from likewise.train.data import Labelled, gathered, held_out, together
-from likewise.train.export import Kept, Shifted, export
 from likewise.train.loop import LOG, Pictures, Run, Told, embedded, retrieval
 from likewise.train.mining import mined_labels
 from likewise.train.recipes import Method
+from likewise.train.shifted import Shifted
 from likewise.types import Card, Embeddings, Pixels, Recipe
 
 MODEL = "model.onnx"

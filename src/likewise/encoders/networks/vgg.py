@@ -56,6 +56,20 @@ class Vgg19:
         """See `Encoder.card`."""
         return self._card
 
+    @property
+    def module(self) -> nn.Module:
+        """Normalised pixels (n, 3, side, side) → embeddings (n, dim)."""
+        from torch import nn
+
+        from likewise.encoders.networks.pooling import make
+
+        class Unit(nn.Module):
+            def forward(self, rows: torch.Tensor) -> torch.Tensor:
+                return nn.functional.normalize(rows, dim=1)
+
+        pooling = [make(self._card.pooling)] if self._card.pooling else []
+        return nn.Sequential(self.stages, *pooling, *([Unit()] if self._card.unit else [])).eval()
+
     def encode(self, pixels: Pixels) -> Embeddings:
         """See `Encoder.encode`; a batch and single images differ by rounding, about 1e-6 of the norm."""
         import torch

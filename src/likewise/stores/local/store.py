@@ -117,6 +117,12 @@ class LocalStore:
         """When the collection was made, ISO 8601 in UTC."""
         return self._manifest()["created_at"]
 
+    @property
+    def computed_by(self) -> list[str]:
+        """Runtime and precision of what computed the embeddings, such as `openvino bf16`, in the order of the first time."""
+        told: list[str] = json.loads(self._manifest().get("computed_by", "[]"))
+        return told
+
     def demand(self, card: Card) -> None:
         """Refuse an encoder whose embeddings cannot be compared with the ones that are here.
 
@@ -129,7 +135,7 @@ class LocalStore:
         self.close()
         raise StoreMismatch(
             f"{self._folder} holds {theirs} embeddings, this encoder is {ours}: "
-            f"pass --model {self.card.name} --recipe {self.card.recipe.name}, "
+            f"pass --model {self.card.name} --recipe {self.card.recipe.name}{' --precision int8' if self.card.quantised else ''}, "
             "or keep the other model in a collection of its own with -c DIR"
         )
 
@@ -368,4 +374,5 @@ def _first_manifest(card: Card, dtype: arrays.Dtype) -> dict[str, str]:
 
 def _described(card: Card) -> str:
     weights = f", weights {card.weights_sha256[:8]}" if card.weights_sha256 else ""
-    return f"{card.name} ({card.recipe.name}, {card.dim}-d{weights}, {card.fingerprint})"
+    quantised = f", int8 {card.quantised[:8]}" if card.quantised else ""
+    return f"{card.name} ({card.recipe.name}, {card.dim}-d{weights}{quantised}, {card.fingerprint})"

@@ -110,6 +110,16 @@ class LocalWriter:
                 "UPDATE manifest SET value = ? WHERE name = 'roots'", (json.dumps(dict(roots.named)),)
             )
 
+    def note_running(self, told: str) -> None:
+        """See `Writer.note_running`."""
+        with self._transaction():
+            kept = self._database.execute("SELECT value FROM manifest WHERE name = 'computed_by'").fetchone()
+            names = json.loads(kept[0]) if kept else []
+            if told not in names:
+                self._database.execute(
+                    "INSERT OR REPLACE INTO manifest VALUES ('computed_by', ?)", (json.dumps([*names, told]),)
+                )
+
     def compact(self) -> int:
         """Write a new generation of the array without vanished and dead rows, and number the rest anew, in order.
 

@@ -1,23 +1,25 @@
-"""A trained network as one ONNX file with its card inside, checked against the network that it came from."""
+"""A network of torch as an ONNX file with its card inside: what `likewise train` and `likewise compile` write."""
 
 from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from likewise import images
+from likewise.encoders import Encoder
 from likewise.encoders import onnx as encoding
-from likewise.errors import MissingExtra, WeightsError
-from likewise.train.loop import embedded
-from likewise.types import Card, Embeddings, Pixels
+from likewise.encoders.compiled import CARD
+from likewise.encoders.runtimes import Module
+from likewise.errors import BadArgument, MissingExtra, WeightsError
+from likewise.types import Card, Embeddings, Pixels, Recipe
 
 if TYPE_CHECKING:
     from onnx import ModelProto, TensorProto
@@ -26,20 +28,7 @@ Kept: TypeAlias = Literal["float32", "float16", "int8"]
 
 _LEAST_COSINE = {"float32": 0.99999, "float16": 0.9999, "int8": 0.99}
 _SMALL = 1024  # tensors with fewer values stay float32: nothing is won, and biases are delicate
-
-
-class Shifted(nn.Module):
-    """A network with a linear map behind it, such as a PCA: rows are unit again afterwards."""
-
-    def __init__(self, network: nn.Module, mean: Embeddings, axes: Embeddings) -> None:
-        super().__init__()
-        self.network = network
-        self.register_buffer("centre", torch.from_numpy(mean))
-        self.register_buffer("axes", torch.from_numpy(axes))
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        """(n, 3, height, width) → (n, d)."""
-        return nn.functional.normalize((self.network(pixels) - self.get_buffer("centre")) @ self.get_buffer("axes").T)
+_LARGEST = (1 << 31) - 1  # bytes that one message of Protocol Buffers can have
 
 
 def export(network: nn.Module, card: Card, path: Path, check: Pixels, kept: Kept = "float32") -> float:
@@ -60,12 +49,12 @@ def export(network: nn.Module, card: Card, path: Path, check: Pixels, kept: Kept
         WeightsError: If they do not agree; nothing is written then.
         MissingExtra: If onnx or onnxscript are not installed.
     """
-    try:
-        import onnx
-        import onnxscript  # noqa: F401 - torch.onnx uses it
-    except ImportError as error:
-        raise MissingExtra(f"export needs onnx and onnxscript ({error}): pip install 'likewise[torch]'") from error
-    model = _exported(network.eval(), card, check)
+    _demand_onnx()
+    import onnx
+
+    # folded, the normalisation would be melted into the filters, and the weights could not be trained on
+    model = _exported(network.eval(), card.recipe, folded=False)
+    _describe(model, {CARD: replace(card, weights_sha256="").to_json()})
     _set_weights(model, kept)
     onnx.checker.check_model(model)
     part = path.with_name(path.stem + ".part.onnx")
@@ -73,7 +62,7 @@ def export(network: nn.Module, card: Card, path: Path, check: Pixels, kept: Kept
     try:
         part.write_bytes(model.SerializeToString())
         theirs = encoding.once(part).encode(check)
-        ours = embedded(network, check, card.recipe, torch.device("cpu"))
+        ours = embedded(network, check, card.recipe)
         cosine = float(np.min(np.sum(theirs * ours, axis=1)))
         if cosine < _LEAST_COSINE[kept]:
             raise WeightsError(f"the exported network differs (cosine {cosine:.5f}): export with weights in float32")
@@ -113,31 +102,102 @@ def state_of(path: Path) -> dict[str, Tensor]:
 _BYTES, _SCALE, _HALF = ".int8", ".scale", ".float16"
 
 
-def _exported(network: nn.Module, card: Card, check: Pixels) -> ModelProto:
-    """The network as an ONNX graph with its card, and without a word about the machine that made it."""
-    example = torch.from_numpy(images.normalise(check[:2], card.recipe))
+def write_encoder(encoder: Encoder, path: Path, notes: Mapping[str, str]) -> None:
+    """As `write`, for an encoder that is a network of torch.
+
+    Raises:
+        BadArgument: If it is none.
+    """
+    module = encoder.module if isinstance(encoder, Module) else None
+    if not isinstance(module, nn.Module):
+        raise BadArgument(f"{encoder.card.name} gives no module that could be exported: run it by torch")
+    write(module.cpu(), encoder.card.recipe, path, notes)
+
+
+def write(network: nn.Module, recipe: Recipe, path: Path, notes: Mapping[str, str]) -> None:
+    """Write a network to be run and not trained on: what is exact to fold is folded, weights are float32.
+
+    Args:
+        network: Normalised pixels (n, 3, side, side) → embeddings (n, dim), on the processor.
+        recipe: Of its pixels.
+        path: Where the file appears, whole or not at all.
+        notes: What the file is to say of itself.
+
+    Raises:
+        MissingExtra: If onnx or onnxscript are not installed.
+        WeightsError: If the network cannot be exported, or is too large for one file.
+        OSError: If the file cannot be written.
+    """
+    _demand_onnx()
+    model = _exported(network.eval(), recipe, folded=True)
+    _describe(model, notes)
+    if model.ByteSize() > _LARGEST:
+        raise WeightsError(
+            f"the network has {model.ByteSize() / 1e9:.1f} GB, and an ONNX file holds 2.1: run it by torch"
+        )
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(model.SerializeToString())
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def embedded(network: nn.Module, pixels: Pixels, recipe: Recipe) -> Embeddings:
+    """(n, dim) of a network on the processor, in batches of 16."""
+    with torch.inference_mode():
+        parts = [
+            network(torch.from_numpy(images.normalise(pixels[start : start + 16], recipe))).float().numpy()
+            for start in range(0, len(pixels), 16)
+        ]
+    return cast("Embeddings", np.concatenate(parts))
+
+
+def _demand_onnx() -> None:
+    try:
+        import onnx  # noqa: F401 - torch.onnx uses both
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise MissingExtra(f"export needs onnx and onnxscript ({error}): pip install 'likewise[torch]'") from error
+
+
+def _exported(network: nn.Module, recipe: Recipe, *, folded: bool) -> ModelProto:
+    """The network as an ONNX graph without a word about the machine that made it."""
+    example = torch.zeros(2, 3, recipe.side, recipe.side)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's own parts warn each other of what they will no longer do
-        program = torch.onnx.export(
-            network,
-            (example,),
-            dynamo=True,
-            input_names=["pixels"],
-            output_names=["embeddings"],
-            dynamic_shapes={"pixels": {0: torch.export.Dim("images")}},
-            optimize=False,  # it would melt the normalisation into the filters, and the weights could not be trained on
-            verbose=False,
-        )
+        try:
+            program = torch.onnx.export(
+                network,
+                (example,),
+                dynamo=True,
+                input_names=["pixels"],
+                output_names=["embeddings"],
+                dynamic_shapes=({0: torch.export.Dim("images")},),
+                optimize=folded,
+                verbose=False,
+            )
+        except Exception as error:  # torch.export and its kin have many kinds
+            told = next(iter(str(error).strip().splitlines()), type(error).__name__)[:200]
+            raise WeightsError(f"torch cannot export this network ({told}): run it by torch") from error
     if program is None:  # pragma: no cover - only the older exporter returns nothing
         raise WeightsError("this version of torch cannot export: take a newer one")
     model = program.model_proto
-    inside = model.metadata_props.add()
-    inside.key, inside.value = encoding.CARD, replace(card, weights_sha256="").to_json()
     model.producer_name, model.doc_string = "likewise", ""
     for node in model.graph.node:
         del node.metadata_props[:]  # paths of the machine that exported
         node.doc_string = ""
     return model
+
+
+def _describe(model: ModelProto, notes: Mapping[str, str]) -> None:
+    del model.metadata_props[:]
+    for key, value in notes.items():
+        entry = model.metadata_props.add()
+        entry.key, entry.value = key, value
 
 
 def _set_weights(model: ModelProto, kept: Kept) -> None:

@@ -9,10 +9,11 @@ torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
 from likewise import encoders
+from likewise.encoders.networks import exporting
+from likewise.encoders.networks.exporting import export, state_of
 from likewise.errors import WeightsError
-from likewise.train import export as exporting
-from likewise.train.export import Shifted, export, state_of
 from likewise.train.network import Compact
+from likewise.train.shifted import Shifted
 from likewise.types import Card, Recipe
 
 RECIPE = Recipe("small", 16, mean=(0.5, 0.4, 0.3), std=(0.25, 0.2, 0.2))
