@@ -25,7 +25,11 @@ class Encoder(Protocol):
         ...
 
     def encode(self, pixels: Pixels) -> Embeddings:
-        """Embed (n, side, side, 3) uint8 pixels that `card.recipe` made; n may be zero."""
+        """Embed (n, side, side, 3) uint8 pixels that `card.recipe` made; n may be zero.
+
+        Raises:
+            MemoryError: Or an error of the runtime that `lacks_memory` knows, if there is not enough for so many at once.
+        """
         ...
 
 
@@ -62,6 +66,8 @@ class Wish:
     device: str = "auto"
     progress: Callable[[int, int], None] | None = None
 
+
+_NO_MEMORY = ("out of memory", "allocate memory", "bad allocation", "bad_alloc")
 
 _FAMILIES = {
     "compact": "likewise.encoders.onnx:compact",
@@ -121,6 +127,16 @@ def load(
     family, _, layer = name.partition("/")
     factory = cast("Callable[[Wish], Encoder]", seams.resolve("encoder", family, _FAMILIES))
     return factory(Wish(layer, recipe, weights, sha256 or None, device, progress))
+
+
+def lacks_memory(error: Exception) -> bool:
+    """Whether this is how Python, torch, ONNX Runtime or OpenVINO say that memory does not suffice.
+
+    >>> lacks_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 byte"))
+    True
+    """
+    words = str(error).lower()
+    return isinstance(error, MemoryError) or any(each in words for each in _NO_MEMORY)
 
 
 class Together(Protocol):
