@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from likewise import pipeline
 from likewise.errors import BadArgument
 from likewise.sources import Source, class_of
-from likewise.types import Item, Pixels, Recipe, Skipped
+from likewise.types import Pixels, Recipe, Skipped
 
 
 @dataclass(frozen=True, slots=True)
