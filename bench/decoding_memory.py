@@ -34,6 +34,7 @@ FORMATS = (
 CHILD = """
 import resource, sys
 from likewise import images
+from likewise.errors import BadImage
 from likewise.types import Recipe
 images.prepare(open(sys.argv[2], "rb").read(), Recipe("x", 224, "crop", shorter=256))
 data = open(sys.argv[1], "rb").read()
@@ -41,7 +42,7 @@ before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
     images.prepare(data, Recipe("x", 224, "crop", shorter=256))
     print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
-except images.BadImage as error:
+except BadImage as error:
     print(error)
 """
 

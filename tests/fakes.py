@@ -82,6 +82,9 @@ class Memory:
             raise SourceError(f"{item.key}: no such file")
         return data
 
+    def file(self, item: Item) -> None:
+        return None
+
     def covers(self, key: str) -> bool:
         return True
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from fakes import MeanColour, Memory, colours, png
-from likewise.errors import StoreBusy
+from likewise.errors import LikewiseError, StoreBusy
 from likewise.ingest import Options, Report, added_up, ingest
 from likewise.stores.local import LocalStore
-from likewise.types import Skipped
+from likewise.types import Pixels, Skipped
 
 
 @pytest.fixture
@@ -39,18 +39,23 @@ def test_every_image_becomes_one_row_in_the_order_of_the_source(store: LocalStor
     assert (row, record.width, record.height, record.metadata) == (0, 12, 12, {"label": "0"})
 
 
-@pytest.mark.parametrize(("batch", "workers", "commit_s"), [(1, 1, 0.0), (7, 4, 0.0), (64, 2, 100.0)])
+@pytest.mark.parametrize(
+    ("batch", "workers", "commit_s", "processes_from"),
+    [(1, 1, 0.0, 64), (7, 5, 0.0, 64), (64, 2, 100.0, 64), (64, 1, 100.0, 0), (64, 2, 100.0, 0), (9, 5, 0.0, 0)],
+)
 def test_the_result_does_not_depend_on_batches_or_workers(
-    tmp_path: Path, encoder: MeanColour, batch: int, workers: int, commit_s: float
+    tmp_path: Path, encoder: MeanColour, batch: int, workers: int, commit_s: float, processes_from: int
 ) -> None:
     source = Memory({**colours(40), "00013.png": b"torn", "00020.png": None})
     plain = LocalStore.create(tmp_path / "a" / ".likewise", encoder.card)
     other = LocalStore.create(tmp_path / "b" / ".likewise", encoder.card)
-    ingest(source, plain, encoder)
-    ingest(source, other, encoder, Options(batch=batch, workers=workers, commit_s=commit_s))
+    ingest(source, plain, encoder, Options(workers=1))
+    ingest(source, other, encoder, Options(batch, workers, commit_s=commit_s, processes_from=processes_from))
     assert contents(plain) == contents(other)
     assert list(plain.records()) == list(other.records())
     assert plain.skipped() == other.skipped()
+    arrays = [next(store.folder.glob("embeddings-*")).read_bytes() for store in (plain, other)]
+    assert arrays[0] == arrays[1]
 
 
 def test_a_second_run_reads_nothing_and_embeds_nothing(store: LocalStore, encoder: MeanColour) -> None:
@@ -209,9 +214,9 @@ def test_an_interruption_keeps_what_was_embedded_and_the_next_run_completes_it(
 def test_an_error_of_the_encoder_comes_out(store: LocalStore) -> None:
     class Broken(MeanColour):
         def encode(self, pixels: np.ndarray) -> np.ndarray:
-            raise RuntimeError("out of memory on the device")
+            raise RuntimeError("the device is gone")
 
-    with pytest.raises(RuntimeError, match="out of memory"):
+    with pytest.raises(RuntimeError, match="the device is gone"):
         ingest(Memory(colours(3)), store, Broken())
     with store.write():
         assert len(store) == 0
@@ -236,12 +241,45 @@ def test_memory_that_runs_out_on_one_image_costs_that_image(
     assert report.skipped == [Skipped("memory://big.png", "there was not enough memory to decode it")]
 
 
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), ValueError("std::bad_alloc")],
+)
+def test_a_batch_that_does_not_fit_in_memory_is_halved_until_it_does(store: LocalStore, error: Exception) -> None:
+    class Small(MeanColour):
+        sizes: list[int] = []
+
+        def encode(self, pixels: Pixels) -> np.ndarray:
+            self.sizes.append(len(pixels))
+            if len(pixels) > 5:
+                raise error
+            return super().encode(pixels)
+
+    encoder = Small()
+    report = ingest(Memory(colours(100)), store, encoder, Options(batch=40, commit_s=0.0))
+    assert report.added == 100
+    assert encoder.sizes[:3] == [40, 20, 10]
+    assert set(encoder.sizes[3:]) == {5}
+    assert [record.key for _, record in store.records()] == [f"memory://{key}" for key in sorted(colours(100))]
+
+
+def test_memory_that_does_not_suffice_for_one_image_says_what_to_do(store: LocalStore) -> None:
+    class Huge(MeanColour):
+        def encode(self, pixels: Pixels) -> np.ndarray:
+            raise MemoryError
+
+    with pytest.raises(LikewiseError, match="take a smaller model"):
+        ingest(Memory(colours(3)), store, Huge())
+
+
 def test_a_busy_store_is_left_alone(store: LocalStore, encoder: MeanColour) -> None:
     with store.write(), pytest.raises(StoreBusy):
         ingest(Memory(colours(1)), store, encoder)
 
 
 def test_reports_add_up() -> None:
-    one = Report(total=3, added=2, skipped=[Skipped("a", "b")], seconds=1.0)
+    one = Report(total=3, added=2, reused=1, skipped=[Skipped("a", "b")], seconds=1.0)
     two = Report(total=1, unchanged=1, seconds=0.5)
-    assert added_up([one, two]) == Report(total=4, added=2, unchanged=1, skipped=[Skipped("a", "b")], seconds=1.5)
+    assert added_up([one, two]) == Report(
+        total=4, added=2, reused=1, unchanged=1, skipped=[Skipped("a", "b")], seconds=1.5
+    )

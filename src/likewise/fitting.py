@@ -75,6 +75,10 @@ class Sample:
         """See `Source.read`."""
         return self._source.read(item)
 
+    def file(self, item: Item) -> str | None:
+        """See `Source.file`."""
+        return self._source.file(item)
+
     def covers(self, key: str) -> bool:
         """See `Source.covers`."""
         return self._source.covers(key)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from contextlib import closing
+from dataclasses import dataclass, field, fields, replace
 from typing import TypeAlias
 
 import numpy as np
 
-from likewise import images
-from likewise.encoders import Encoder
+from likewise import images, pipeline
+from likewise.encoders import Encoder, lacks_memory
 from likewise.encoders.runtimes import running
-from likewise.errors import BadImage, SourceError
+from likewise.errors import LikewiseError
+from likewise.pipeline import Prepared
+from likewise.reuse import Met
 from likewise.sources import Source
 from likewise.stores import Known, Store, Writer
-from likewise.types import Image, Item, Record, Skipped
+from likewise.types import Embeddings, Image, Item, Pixels, Record, Skipped
+
+_MOST_GATHERED = 1024  # copies have no pixels, and still some memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +28,13 @@ class Options:
     """How to go about it; none of this changes an embedding.
 
     Attributes:
-        batch: Images given to the encoder at once.
-        workers: Threads that read and decode while the encoder works.
+        batch: Images given to the encoder at once; fewer when its memory does not suffice.
+        workers: Processes that decode while the encoder works (threads, where there are few images); as many as there are
+            processors unless given.
+        prefetch: Images that are being read at once; more for slow disks and far places.
+        ahead_bytes: Images that are read or decoded before the encoder has room for them, in bytes.
+        deadline_s: For decoding one image.
+        processes_from: Images from which on decoding has processes of its own; see `likewise.pipeline.How`.
         commit_s: Seconds between two transactions, at the most; a killed run loses no more than that.
         retry: Try again what was skipped before and has not changed.
         wait_s: How long to wait for another process that is writing.
@@ -35,11 +42,28 @@ class Options:
     """
 
     batch: int = 64
-    workers: int = 2
+    workers: int = field(default_factory=pipeline.processors)
+    prefetch: int = 8
+    ahead_bytes: int = 256 << 20
+    deadline_s: float = 300.0
+    processes_from: int = 64
     commit_s: float = 2.0
     retry: bool = False
     wait_s: float = 0.0
     limits: images.Limits = field(default_factory=images.Limits)
+
+    @property
+    def pipeline(self) -> pipeline.How:
+        """What the pipeline needs to know: it may be two batches ahead."""
+        return pipeline.How(
+            workers=self.workers,
+            ahead=2 * self.batch + 4 * self.workers,
+            ahead_bytes=self.ahead_bytes,
+            prefetch=self.prefetch,
+            deadline_s=self.deadline_s,
+            processes_from=self.processes_from,
+            limits=self.limits,
+        )
 
 
 @dataclass(slots=True)
@@ -53,6 +77,8 @@ class Report:
         unchanged: Left as they were.
         returned: Vanished once, and there again.
         vanished: Known, and no longer there.
+        reused: Of those added or changed, how many have bytes whose embedding was there already, and were neither decoded nor
+            embedded: copies, and what was moved or renamed.
         forgotten: Left out because the user asked for it earlier.
         skipped: Not embedded, with the reason; those of earlier runs that are still so are counted in `still_skipped`.
         still_skipped: Skipped before, unchanged, and not tried again.
@@ -65,6 +91,7 @@ class Report:
     unchanged: int = 0
     returned: int = 0
     vanished: int = 0
+    reused: int = 0
     forgotten: int = 0
     skipped: list[Skipped] = field(default_factory=list)
     still_skipped: int = 0
@@ -81,17 +108,6 @@ Watch: TypeAlias = Callable[[Report], None]
 """Called in the thread of `ingest` after every step that changed the report."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """One image, read and decoded: either `record` and `pixels`, or `reason` says why not."""
-
-    item: Item
-    key: str
-    record: Record | None = None
-    pixels: Image | None = None
-    reason: str = ""
-
-
 def ingest(
     source: Source,
     store: Store,
@@ -101,8 +117,9 @@ def ingest(
 ) -> Report:
     """Bring a store up to date with a source.
 
-    Only new and changed images are read; what the source covers and no longer lists is marked as vanished. It may be
-    interrupted at any moment (what was embedded is kept), and run again at any time.
+    Only new and changed images are read, and only bytes that the store has never met are decoded and embedded; what the
+    source covers and no longer lists is marked as vanished. It may be interrupted at any moment (what was embedded is
+    kept), and run again at any time.
 
     Args:
         source: Where the images are.
@@ -128,10 +145,8 @@ def added_up(reports: Iterable[Report]) -> Report:
     """One report for several runs."""
     whole = Report()
     for report in reports:
-        for name in ("total", "added", "changed", "unchanged", "returned", "vanished", "forgotten", "still_skipped"):
-            setattr(whole, name, getattr(whole, name) + getattr(report, name))
-        whole.skipped += report.skipped
-        whole.seconds += report.seconds
+        for each in fields(Report):
+            setattr(whole, each.name, getattr(whole, each.name) + getattr(report, each.name))
     return whole
 
 
@@ -147,8 +162,11 @@ class _Run:
         self._report = Report()
         self._started = self._committed_at = time.monotonic()
         self._known: dict[str, Known] = {}
-        self._kept: list[tuple[Record, Image]] = []
-        self._embedded: list[tuple[list[Record], np.ndarray[tuple[int, int], np.dtype[np.float32]]]] = []
+        self._met = Met(store)
+        self._batch = options.batch
+        self._gathered: list[tuple[Record, Image | None]] = []  # without pixels: an earlier image has the same bytes
+        self._waiting = 0  # of these, how many have pixels
+        self._embedded: list[tuple[list[Record], Embeddings]] = []
         self._refreshed: list[Record] = []
         self._skips: list[tuple[Skipped, Item]] = []
 
@@ -156,10 +174,14 @@ class _Run:
         items = list(self._source.items())
         self._report.total = len(items)
         self._writer.note_source(self._source.name, self._roots)
+        wanted, recipe = self._worth_reading(items), self._encoder.card.recipe
         try:
-            for read in self._reads(self._worth_reading(items)):
-                self._take(read)
-                self._tell()
+            with closing(
+                pipeline.prepared(self._source, wanted, recipe, self._options.pipeline, self._met.needs)
+            ) as line:
+                for prepared in line:
+                    self._take(prepared)
+                    self._tell()
             self._embed()
         except KeyboardInterrupt:
             self._commit()
@@ -169,8 +191,8 @@ class _Run:
         self._tell()
         return self._report
 
-    def _worth_reading(self, items: Iterable[Item]) -> Iterator[tuple[Item, str]]:
-        """(item, key) of what must be read; the rest is counted here."""
+    def _worth_reading(self, items: Iterable[Item]) -> Iterator[Item]:
+        """What must be read; the rest is counted here."""
         for item in items:
             key = self._key(item)
             known = self._store.known(key)
@@ -181,7 +203,7 @@ class _Run:
             else:
                 if known is not None:
                     self._known[key] = known
-                yield item, key
+                yield item
 
     def _settled(self, item: Item, known: Known) -> bool:
         """Count an image that need not be read, because nothing about it has changed."""
@@ -190,75 +212,72 @@ class _Run:
         if known.record is None:
             self._report.still_skipped += not self._options.retry
             return not self._options.retry
-        if known.live:
-            self._report.unchanged += 1
-        else:
-            self._report.returned += 1
+        self._count_known(known)
         if not known.live or known.record.metadata != item.metadata:
             self._refreshed.append(replace(known.record, metadata=item.metadata))
         return True
 
-    def _reads(self, wanted: Iterable[tuple[Item, str]]) -> Iterator[_Read]:
-        """Read and decode in threads, in order, no further ahead than two batches."""
-        ahead = 2 * self._options.batch + self._options.workers
-        waiting: deque[Future[_Read]] = deque()
-        pool = ThreadPoolExecutor(self._options.workers, thread_name_prefix="likewise-read")
-        try:
-            for item, key in wanted:
-                waiting.append(pool.submit(self._read, item, key))
-                if len(waiting) >= ahead:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-    def _read(self, item: Item, key: str) -> _Read:
-        try:
-            data = self._source.read(item)
-            digest = hashlib.sha256(data).hexdigest()
-            known = self._known.get(key)
-            size = item.size_bytes if item.size_bytes >= 0 else len(data)
-            if known is not None and known.record is not None and known.record.content_sha256 == digest:
-                same = replace(known.record, size_bytes=size, modified_ns=item.modified_ns, metadata=item.metadata)
-                return _Read(item, key, same)
-            prepared = images.prepare(data, self._encoder.card.recipe, self._options.limits)
-        except (BadImage, SourceError) as error:
-            return _Read(item, key, reason=str(error))
-        except MemoryError:
-            return _Read(item, key, reason="there was not enough memory to decode it")
-        record = Record(key, digest, size, item.modified_ns, prepared.width, prepared.height, item.metadata)
-        return _Read(item, key, record, prepared.pixels)
-
-    def _take(self, read: _Read) -> None:
-        if read.record is None:
-            skipped = Skipped(read.key, read.reason)
+    def _take(self, prepared: Prepared) -> None:
+        """One image has come through: skip it, find it unchanged, or gather it for the encoder."""
+        item, key = prepared.item, self._key(prepared.item)
+        reason = prepared.reason or self._met.refusal(prepared.sha256)
+        known = self._known.get(key)
+        if reason:
+            self._met.refuse(prepared.sha256, reason)
+            skipped = Skipped(key, reason)
             self._report.skipped.append(skipped)
-            self._skips.append((skipped, read.item))
-        elif read.pixels is None:
-            self._refreshed.append(read.record)
-            known = self._known[read.key]
-            if known.live:
-                self._report.unchanged += 1
-            else:
-                self._report.returned += 1
+            self._skips.append((skipped, item))
+        elif known is not None and known.record is not None and known.record.content_sha256 == prepared.sha256:
+            size = item.size_bytes if item.size_bytes >= 0 else prepared.size_bytes
+            same = replace(known.record, size_bytes=size, modified_ns=item.modified_ns, metadata=item.metadata)
+            self._refreshed.append(same)
+            self._count_known(known)
         else:
-            self._kept.append((read.record, read.pixels))
-            if len(self._kept) >= self._options.batch:
-                self._embed()
+            self._gather(prepared, key)
         if time.monotonic() - self._committed_at >= self._options.commit_s:
             self._commit()
 
+    def _gather(self, prepared: Prepared, key: str) -> None:
+        item = prepared.item
+        twin, is_first = self._met.twin(prepared)
+        size = item.size_bytes if item.size_bytes >= 0 else prepared.size_bytes
+        record = Record(key, prepared.sha256, size, item.modified_ns, twin.width, twin.height, item.metadata)
+        self._gathered.append((record, prepared.pixels if is_first else None))
+        self._waiting += is_first
+        if self._waiting >= self._batch or len(self._gathered) >= _MOST_GATHERED:
+            self._embed()
+
     def _embed(self) -> None:
-        if not self._kept:
+        """Embed what was gathered; of images with the same bytes only the first."""
+        if not self._gathered:
             return
-        records = [record for record, _ in self._kept]
-        embeddings = self._encoder.encode(np.stack([pixels for _, pixels in self._kept]))
-        self._embedded.append((records, embeddings))
-        self._kept = []
+        first = [(record.content_sha256, pixels) for record, pixels in self._gathered if pixels is not None]
+        if first:
+            encoded = self._encoded(np.stack([pixels for _, pixels in first]))
+            self._met.embedded([sha256 for sha256, _ in first], encoded)
+        records = [record for record, _ in self._gathered]
+        self._embedded.append((records, self._met.embeddings([record.content_sha256 for record in records])))
+        self._gathered, self._waiting = [], 0
         changed = sum(self._was_embedded(record.key) for record in records)
         self._report.changed += changed
         self._report.added += len(records) - changed
+        self._report.reused += len(records) - len(first)
+
+    def _encoded(self, pixels: Pixels) -> Embeddings:
+        """Embed in batches, smaller ones from now on if memory does not suffice."""
+        while True:
+            try:
+                starts = range(0, len(pixels), self._batch)
+                return np.concatenate([self._encoder.encode(pixels[i : i + self._batch]) for i in starts])
+            except Exception as error:
+                if not lacks_memory(error):
+                    raise
+                self._batch = min(self._batch, len(pixels)) // 2
+                if self._batch < 1:
+                    raise LikewiseError(
+                        f"memory does not suffice for one image with {self._encoder.card.name}: "
+                        "end other programs, or take a smaller model"
+                    ) from error
 
     def _commit(self) -> None:
         """Hand everything that is finished to the store."""
@@ -267,6 +286,7 @@ class _Run:
             self._writer.note_running(running(self._encoder).short)
             self._writer.extend(records, np.concatenate([part for _, part in self._embedded]))
             self._embedded = []
+            self._met.committed({record.content_sha256 for record, _ in self._gathered})
         if self._refreshed:
             self._writer.refresh(self._refreshed)
             self._refreshed = []
@@ -279,6 +299,12 @@ class _Run:
     def _was_embedded(self, key: str) -> bool:
         known = self._known.pop(key, None)
         return known is not None and known.record is not None
+
+    def _count_known(self, known: Known) -> None:
+        if known.live:
+            self._report.unchanged += 1
+        else:
+            self._report.returned += 1
 
     def _mark_vanished(self, listed: set[str]) -> None:
         gone = [record.key for _, record in self._store.records() if self._is_ours(record.key, listed)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -129,6 +130,18 @@ def test_deleted_images_are_never_returned(store: Store) -> None:
     assert {hit.key for hit in hits} == {"a", "c"}
     assert store.known("b") is None
     assert not store.is_forgotten("b")
+
+
+def test_the_row_of_some_bytes_is_found_whatever_became_of_the_image(store: Store) -> None:
+    add(store, "a", "b", "c", "d")
+    same, *_ = records("a")
+    with store.write() as writer:
+        writer.delete(["b"])
+        writer.vanish(["c"])
+        writer.extend([replace(same, key="copy of a")], unit_rows(1))
+    for row, record in enumerate(records("a", "b", "c", "d")):
+        assert store.with_content(record.content_sha256) == (row, record)
+    assert store.with_content("ff" * 32) is None
 
 
 def test_forgotten_images_are_remembered_as_such(store: Store) -> None:

@@ -132,6 +132,9 @@ class _Folders:
     def read(self, item: Item) -> bytes:
         return self._whole.read(item)
 
+    def file(self, item: Item) -> str | None:
+        return self._whole.file(item)
+
     def covers(self, key: str) -> bool:
         return self._whole.covers(key)
 

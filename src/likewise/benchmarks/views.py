@@ -40,6 +40,10 @@ class Files:
             raise SourceError(f"is not in this benchmark ({self.location})")
         return files.read_file(f"{self.location}/{item.key}")
 
+    def file(self, item: Item) -> str | None:
+        """See `Source.file`."""
+        return f"{self.location}/{item.key}" if item.key in self._labels else None
+
     def covers(self, key: str) -> bool:
         """What was chosen."""
         return key in self._labels
@@ -67,6 +71,10 @@ class Chosen:
         if item.key not in self._items:
             raise SourceError(f"is not in this benchmark ({self.location})")
         return self._source.read(item)
+
+    def file(self, item: Item) -> str | None:
+        """See `Source.file`."""
+        return self._source.file(item) if item.key in self._items else None
 
     def covers(self, key: str) -> bool:
         """What was chosen."""
@@ -104,6 +112,10 @@ class Cropped:
         except LikewiseError as error:
             raise SourceError(str(error)) from error
 
+    def file(self, item: Item) -> None:  # noqa: ARG002
+        """See `Source.file`: a part of a picture is no file."""
+        return
+
     def covers(self, key: str) -> bool:
         """What is cut out."""
         return key in self._cuts
@@ -134,15 +146,28 @@ class Joined:
 
     def read(self, item: Item) -> bytes:
         """See `Source.read`."""
-        for prefix, source in self._parts:
-            inside = item.key.removeprefix(prefix)
-            if item.key.startswith(prefix) and source.covers(inside):
-                return source.read(replace(item, key=inside))
-        raise SourceError(f"is not in this benchmark ({self.location})")
+        found = self._behind(item)
+        if found is None:
+            raise SourceError(f"is not in this benchmark ({self.location})")
+        source, inside = found
+        return source.read(inside)
+
+    def file(self, item: Item) -> str | None:
+        """See `Source.file`."""
+        found = self._behind(item)
+        return found[0].file(found[1]) if found is not None else None
 
     def covers(self, key: str) -> bool:
         """What either covers."""
         return any(key.startswith(prefix) and part.covers(key.removeprefix(prefix)) for prefix, part in self._parts)
+
+    def _behind(self, item: Item) -> tuple[Source, Item] | None:
+        """The source that an item is of, and the item there."""
+        for prefix, source in self._parts:
+            inside = item.key.removeprefix(prefix)
+            if item.key.startswith(prefix) and source.covers(inside):
+                return source, replace(item, key=inside)
+        return None
 
     def _prefix(self, source: Source) -> str:
         inside = source.location[len(self.location) :].strip("/")

@@ -131,7 +131,7 @@ def _indexed(place: Path, encoder: Encoder, sources: Sequence[Source]) -> Collec
     from likewise.ingest import Options, added_up
 
     collection = Collection.create(place, encoder)
-    options = Options(workers=os.cpu_count() or 1)
+    options = Options()
     reports = []
     for source in sources:
         with progress_of(f"{source.name} ({encoder.card.name})") as watch:

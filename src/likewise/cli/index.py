@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from likewise.cli.limits import WantedLimits, limit_options
+from likewise.cli.limits import POSITIVE, WantedLimits, limit_options
 from likewise.cli.model import WantedModel, model_options
 from likewise.cli.screen import at_collection, number, on_screen
 from likewise.cli.whiten import WantedWhitening, fitting_bars, whiten_options
@@ -35,6 +35,8 @@ class Wanted:
     dtype: Literal["float32", "float16"] | None
     batch: int
     workers: int | None
+    prefetch: int
+    deadline: float
     whitening: WantedWhitening
     limits: WantedLimits
     retry: bool
@@ -48,7 +50,26 @@ class Wanted:
 @model_options("Whose embeddings, fixed once there are some")
 @click.option("--dtype", type=click.Choice(["float32", "float16"]), help="How embeddings are kept.  [default: float32]")
 @click.option("--batch", default=64, show_default=True, type=click.IntRange(1), help="Images embedded at once.")
-@click.option("--workers", type=click.IntRange(1), help="Threads that read and decode.  [default: the processors]")
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    help="Processes that decode; 1 decodes in this one.  [default: the processors]",
+)
+@click.option(
+    "--prefetch",
+    default=8,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Images that are read at once; more for slow disks and network folders.",
+)
+@click.option(
+    "--deadline",
+    default=300.0,
+    show_default=True,
+    type=POSITIVE,
+    metavar="SECONDS",
+    help="For decoding one image; whoever takes longer is replaced.",
+)
 @whiten_options
 @limit_options
 @click.option("--retry", is_flag=True, help="Try again what was skipped before.")
@@ -151,10 +172,13 @@ def _source(name: str, sources: dict[str, Source]) -> Source:
 
 def _options(wanted: Wanted, limits: Limits) -> Options:
     from likewise.ingest import Options
+    from likewise.pipeline import processors
 
     return Options(
         batch=wanted.batch,
-        workers=wanted.workers or os.cpu_count() or 1,
+        workers=wanted.workers or processors(),
+        prefetch=wanted.prefetch,
+        deadline_s=wanted.deadline,
         commit_s=wanted.commit_every,
         retry=wanted.retry,
         wait_s=wanted.wait,
@@ -201,6 +225,8 @@ def summary(collection: Collection, report: Report) -> None:
         "skipped earlier": report.still_skipped,
     }
     told = ", ".join(f"{count:,} {name}" for name, count in parts.items() if count) or "no images there"
+    if report.reused:
+        told += f"; {report.reused:,} reused the embedding of equal bytes"
     embedded = report.added + report.changed
     speed = f" ({embedded / report.seconds:,.0f} images/s)" if embedded and report.seconds > 0 else ""
     click.echo(f"{told} in {report.seconds:.1f} s{speed}")

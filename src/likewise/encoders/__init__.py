@@ -26,7 +26,11 @@ class Encoder(Protocol):
         ...
 
     def encode(self, pixels: Pixels) -> Embeddings:
-        """Embed (n, side, side, 3) uint8 pixels that `card.recipe` made; n may be zero."""
+        """Embed (n, side, side, 3) uint8 pixels that `card.recipe` made; n may be zero.
+
+        Raises:
+            MemoryError: Or an error of the runtime that `lacks_memory` knows, if there is not enough for so many at once.
+        """
         ...
 
 
@@ -71,6 +75,8 @@ class Wish:
     quantised: str = ""
     threads: int = 0
 
+
+_NO_MEMORY = ("out of memory", "allocate memory", "bad allocation", "bad_alloc")
 
 _FAMILIES = {
     "compact": "likewise.encoders.onnx:compact",
@@ -290,6 +296,16 @@ def _refuse_uncompiled(name: str, wish: Wish) -> None:
 
 def _is_torch(family: str) -> bool:
     return _FAMILIES.get(family, "").startswith("likewise.encoders.networks.")
+
+
+def lacks_memory(error: Exception) -> bool:
+    """Whether this is how Python, torch, ONNX Runtime or OpenVINO say that memory does not suffice.
+
+    >>> lacks_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 byte"))
+    True
+    """
+    words = str(error).lower()
+    return isinstance(error, MemoryError) or any(each in words for each in _NO_MEMORY)
 
 
 class Together(Protocol):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -83,8 +82,7 @@ def embed(
     def told(report: Report) -> None:
         watch(report.done, report.total)
 
-    options = options or Options(workers=os.cpu_count() or 1)
-    ingest(source, store, encoder, replace(options, retry=True), told)
+    ingest(source, store, encoder, replace(options or Options(), retry=True), told)
     keys = tuple(item.key for item in source.items())
     roots, start = store.roots, source.location.rstrip("/")
     names = [roots.key(f"{start}/{key}") for key in keys]

@@ -6,6 +6,7 @@ gallery's were. What is read, what is refused and what is done to each kind: doc
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 
@@ -47,7 +48,12 @@ class Prepared:
     height: int
 
 
-def prepare(data: bytes, recipe: Recipe, limits: Limits = _DEFAULT_LIMITS) -> Prepared:
+def prepare(
+    data: bytes,
+    recipe: Recipe,
+    limits: Limits = _DEFAULT_LIMITS,
+    turn: AbstractContextManager[object] | None = None,
+) -> Prepared:
     """Decode one image and resize it by a recipe, antialiased.
 
     Args:
@@ -55,13 +61,15 @@ def prepare(data: bytes, recipe: Recipe, limits: Limits = _DEFAULT_LIMITS) -> Pr
         recipe: `crop` gives the bytes of torchvision's `Resize(shorter)` and `CenterCrop(side)` on a Pillow image, except
             where a large JPEG is decoded at a fraction of its size first.
         limits: Checked before pixels have memory.
+        turn: Held while a picture is decoded that takes more than 256 MB, by whoever decodes in several processes; the
+            threads of one process take turns without it.
 
     Raises:
         BadImage: If the bytes are no whole image within the limits; threads may call side by side.
         BadArgument: If the recipe contradicts itself.
     """
     _check(recipe)
-    with reading(data, limits, partial(_target, recipe)) as picture:
+    with reading(data, limits, partial(_target, recipe), turn=turn) as picture:
         pixels = carry_out(picture, _plan(picture, recipe), _RESAMPLING[recipe.resample])
         return Prepared(np.array(pixels), picture.width, picture.height)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 
 from PIL.Image import Image as PilImage
@@ -83,6 +83,7 @@ def reading(
     limits: Limits,
     wanted: Callable[[int, int], tuple[int, int]] | None = None,
     result_pixel_bytes: int = 0,
+    turn: AbstractContextManager[object] | None = None,
 ) -> Iterator[Picture]:
     """Decode one image, and hold it while the block runs; whatever goes wrong there is the image's fault.
 
@@ -92,6 +93,7 @@ def reading(
         wanted: Upright width and height → the size that they will be shrunk to; a JPEG is then decoded at the smallest
             fraction that keeps twice that. `None` decodes all of it.
         result_pixel_bytes: What the block itself will take for each pixel, counted against the memory limit.
+        turn: Held while a giant is decoded, beside the lock of this process.
 
     Raises:
         BadImage: With the reason, whatever the bytes are; a `LikewiseError` of the block passes as it is.
@@ -106,7 +108,7 @@ def reading(
                 _decode_smaller(image, wanted)
             need = decoding_bytes(image, kind, data, full_size) + image.size[0] * image.size[1] * result_pixel_bytes
             check_memory(need, f"a {kind} of {full_size[0]:,} × {full_size[1]:,} pixels", limits)
-            with _one_giant if need > _GIANT_BYTES else nullcontext():
+            with _alone(turn) if need > _GIANT_BYTES else nullcontext():
                 _load(image, kind)
                 yield _picture(image, kind, full_size)
     except LikewiseError:
@@ -115,6 +117,12 @@ def reading(
         raise BadImage("needs more memory than there is: save it smaller, or lower --max-memory") from error
     except Exception as error:  # decoders raise anything on damaged bytes: ZeroDivisionError, struct.error, …
         raise BadImage(f"cannot be decoded: {_words(error)}") from error
+
+
+@contextmanager
+def _alone(turn: AbstractContextManager[object] | None) -> Iterator[None]:
+    with _one_giant, turn or nullcontext():
+        yield
 
 
 def _opened(data: bytes, kind: Kind, limits: Limits) -> ImageFile:

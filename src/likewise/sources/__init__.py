@@ -50,6 +50,10 @@ class Source(Protocol):
         """The encoded bytes of one image; only `item.key` is looked at."""
         ...
 
+    def file(self, item: Item) -> str | None:
+        """The plain file that holds these bytes and no others, as `files.read_file` takes it; None where there is none."""
+        ...
+
     def covers(self, key: str) -> bool:
         """Whether an image of this key would be listed if it existed: what is covered and not listed has vanished."""
         ...

@@ -114,6 +114,10 @@ class Cifar:
         """See `Source.read`: a PNG of 32 × 32."""
         return png.encode(self._entry(item.key).pixels)
 
+    def file(self, item: Item) -> None:  # noqa: ARG002
+        """See `Source.file`."""
+        return
+
     def covers(self, key: str) -> bool:
         """All of it, or all of the one split that was asked for."""
         return self._split is None or key.startswith(f"{self._split}/")

@@ -100,7 +100,11 @@ class Tree:
 
     def read(self, item: Item) -> bytes:
         """See `Source.read`."""
-        return files.read_file(f"{self.location}/{item.key}")
+        return files.read_file(self.file(item))
+
+    def file(self, item: Item) -> str:
+        """See `Source.file`."""
+        return f"{self.location}/{item.key}"
 
     def covers(self, key: str) -> bool:
         """What the pattern asks for, but nothing hidden, inside an archive, or in a folder that could not be opened."""

@@ -53,7 +53,11 @@ class Listed:
 
     def read(self, item: Item) -> bytes:
         """See `Source.read`."""
-        return files.read_file(f"{self.location}/{item.key}")
+        return files.read_file(self.file(item))
+
+    def file(self, item: Item) -> str:
+        """See `Source.file`."""
+        return f"{self.location}/{item.key}"
 
     def covers(self, key: str) -> bool:
         """What the list names."""

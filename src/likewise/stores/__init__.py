@@ -98,6 +98,14 @@ class Store(Protocol):
         """What is remembered of a key: embedded, vanished or skipped; None when it was never met."""
         ...
 
+    def with_content(self, sha256: str) -> tuple[int, Record] | None:
+        """(row, record) of an image of these bytes whose embedding is kept, be it one that no search returns any more.
+
+        Args:
+            sha256: Of the encoded image, 64 hexadecimal digits.
+        """
+        ...
+
     def is_forgotten(self, key: str) -> bool:
         """Whether the user asked that this image stays out."""
         ...

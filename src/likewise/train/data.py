@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise import images
-from likewise.errors import BadArgument, BadImage, SourceError
+from likewise import pipeline
+from likewise.errors import BadArgument
 from likewise.sources import Source, class_of
-from likewise.types import Item, Pixels, Recipe, Skipped
+from likewise.types import Pixels, Recipe, Skipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ def gathered(
     source: Source,
     recipe: Recipe,
     *,
-    workers: int = 2,
+    how: pipeline.How | None = None,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
     labelled: bool = True,
     without: Collection[str] = (),
@@ -75,7 +74,7 @@ def gathered(
     Args:
         source: A folder of folders, an archive of such, CIFAR.
         recipe: Makes the pixels.
-        workers: Threads.
+        how: Of speed and limits.
         progress: Told (pictures read, pictures in all).
         labelled: Without it every picture is taken, and all are of one class.
         without: Keys of pictures that are left out, such as copies of those that will judge.
@@ -90,22 +89,15 @@ def gathered(
     keys: list[str] = []
     skipped: list[Skipped] = []
 
-    def read(item: Item) -> NDArray[np.uint8] | str:
-        try:
-            return images.prepare(source.read(item), recipe).pixels
-        except (BadImage, SourceError) as error:
-            return str(error)
-
-    with ThreadPoolExecutor(workers) as pool:
-        for done, (item, found) in enumerate(zip(items, pool.map(read, items), strict=True), 1):
-            name = class_of(item) if labelled else "any"
-            if isinstance(found, str) or not name:
-                skipped.append(Skipped(item.key, found if isinstance(found, str) else "lies in no folder of a class"))
-            else:
-                pixels.append(found)
-                classes.append(name)
-                keys.append(item.key)
-            progress(done, len(items))
+    for done, found in enumerate(pipeline.prepared(source, items, recipe, how), 1):
+        name = class_of(found.item) if labelled else "any"
+        if found.pixels is None or not name:
+            skipped.append(Skipped(found.item.key, found.reason or "lies in no folder of a class"))
+        else:
+            pixels.append(found.pixels)
+            classes.append(name)
+            keys.append(found.item.key)
+        progress(done, len(items))
     names, labels = np.unique(classes, return_inverse=True)
     if len(names) < (2 if labelled else 1):
         raise BadArgument(f"{source.name} has {len(names)} classes: training needs at least two, one folder for each")

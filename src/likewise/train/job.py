@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import csv
 import hashlib
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -147,7 +146,6 @@ def _gathered(
             gathered(
                 source,
                 recipe,
-                workers=os.cpu_count() or 1,
                 progress=reading,
                 labelled=not wanted.mined,
                 without=wanted.without,

@@ -10,11 +10,13 @@ from pathlib import Path
 
 from likewise.errors import LikewiseError, StoreDamaged, StoreFull
 
-FORMAT = 1
+FORMAT = 2
 APPLICATION_ID = 0x4C4B5731  # "LKW1"
 FILE_NAME = "collection.sqlite"
 
 LIVE, VANISHED, DEAD = 0, 1, 2
+
+_BY_CONTENT = "CREATE INDEX images_by_content ON images (content_sha256)"
 
 SCHEMA = f"""
 PRAGMA application_id = {APPLICATION_ID};
@@ -33,6 +35,7 @@ CREATE TABLE images (
 );
 CREATE UNIQUE INDEX images_by_key ON images (key) WHERE state < {DEAD};
 CREATE INDEX images_not_live ON images ("row") WHERE state <> {LIVE};
+{_BY_CONTENT};
 CREATE TABLE blocks (first_row INTEGER PRIMARY KEY, rows INTEGER NOT NULL, blake2b BLOB NOT NULL);
 CREATE TABLE skipped (
   key TEXT PRIMARY KEY, reason TEXT NOT NULL, size_bytes INTEGER NOT NULL, modified_ns INTEGER NOT NULL
@@ -80,6 +83,16 @@ def connect(path: Path) -> sqlite3.Connection:
             connection = _opened(f"{path.absolute().as_uri()}?mode=ro&immutable=1")
         _check_format(connection, path)
     return connection
+
+
+def bring_up_to_date(connection: sqlite3.Connection) -> None:
+    """Turn a database of the format before into one of this; for its one writer.
+
+    Format 1 lacks the index over the bytes' hashes, without which finding a copy means to read the whole table.
+    """
+    (found,) = connection.execute("PRAGMA user_version").fetchone()
+    if found == 1:
+        connection.executescript(f"BEGIN IMMEDIATE; {_BY_CONTENT}; PRAGMA user_version = {FORMAT}; COMMIT")
 
 
 def _opened(uri: str) -> sqlite3.Connection:

@@ -165,6 +165,13 @@ class LocalStore:
             row = self._database.execute("SELECT size_bytes, modified_ns FROM skipped WHERE key = ?", (key,)).fetchone()
             return None if row is None else Known(None, False, *row)
 
+    def with_content(self, sha256: str) -> tuple[int, Record] | None:
+        """(row, record) of an image of these bytes whose embedding is kept; the first of several."""
+        question = f'SELECT {_COLUMNS} FROM images WHERE content_sha256 = ? ORDER BY "row" LIMIT 1'
+        with self._guard:
+            row = self._database.execute(question, (bytes.fromhex(sha256),)).fetchone()
+        return None if row is None else (row[0], _record(row))
+
     def is_forgotten(self, key: str) -> bool:
         """Whether the user asked that this image stays out."""
         return bool(self._one("SELECT count(*) FROM forgotten WHERE key = ?", key))

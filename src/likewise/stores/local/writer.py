@@ -34,6 +34,8 @@ class LocalWriter:
         self._database = connection
         self._card = card
         self._dtype = dtype
+        with database.told_as_ours(folder / database.FILE_NAME):
+            database.bring_up_to_date(connection)
         self._drop_leftovers()
 
     def extend(self, records: Sequence[Record], embeddings: Embeddings) -> None:
