@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Self, overload
+from typing import TYPE_CHECKING, Self, overload
+
+import numpy as np
 
 from likewise import encoders, fitting, images, ingest, sources, verify
 from likewise import search as searching
@@ -18,12 +20,18 @@ from likewise.encoders.whitening import Whitening
 from likewise.errors import BadArgument, BadImage, NoCollection, SourceError, StoreMismatch
 from likewise.queries import ByImage, ByKey, ByText, Query, Term, sign_of
 from likewise.queries.reading import Given, Reader, Weighted, open_place
+from likewise.queries.reranking import Explained, explained
 from likewise.queries.syntax import Region
-from likewise.show import Answer, Asked, marked
+from likewise.rerank import Chain, Original
+from likewise.rerank import load as load_rerank
+from likewise.show import Answer, Asked, inliers_text, marked, score_text
 from likewise.sources import Source
 from likewise.stores.local import LocalStore, database
 from likewise.stores.local.arrays import Dtype
 from likewise.types import Card, Hit, Image, Metric, Record, Skipped
+
+if TYPE_CHECKING:
+    from likewise.show.matches import Pair
 
 FOLDER = ".likewise"
 DEFAULT_MODEL = "compact"
@@ -34,9 +42,10 @@ _SHOWN_PARTS = 7  # of a query; with the sign for the others they fill a row of 
 class Hits(Sequence[Hit]):
     """The answer to one query, best first; shows itself as pictures in a notebook."""
 
-    def __init__(self, collection: Collection, found: searching.Found) -> None:
+    def __init__(self, collection: Collection, found: searching.Found, rerank: Chain | None = None) -> None:
         self._collection = collection
         self._found = found
+        self._rerank = rerank
 
     @overload
     def __getitem__(self, index: int) -> Hit: ...
@@ -111,10 +120,31 @@ class Hits(Sequence[Hit]):
             raise BadArgument(f"{target}: the ending says what to write: .png, .html or .json")
         return target
 
+    def explain(self, path: str | Path, most: int = 3) -> Path:
+        """Draw which places of the query and of its best hits are the same, as geometry found them.
+
+        Args:
+            path: Of a PNG.
+            most: How many hits are drawn.
+
+        Raises:
+            BadArgument: If these hits were not re-ranked by geometry.
+        """
+        from likewise.show import matches
+
+        matcher = None if self._rerank is None else self._rerank.matcher
+        if matcher is None:
+            raise BadArgument(f"{self.query.name}: nothing to explain: search with rerank='geometry'")
+        found = explained(self._collection.store, matcher, self.query, self[:most], self._collection.limits)
+        target = Path(path)
+        target.write_bytes(matches.png([self._collection.pair(self.query, each) for each in found]))
+        return target
+
     def to_json(self) -> dict[str, object]:
         """The query and the hits as plain values."""
         hits = [
-            {"rank": hit.rank, "score": hit.score, "path": hit.path, "row": hit.row} | asdict(hit.record)
+            {"rank": hit.rank, "score": hit.score, "inliers": hit.inliers, "path": hit.path, "row": hit.row}
+            | asdict(hit.record)
             for hit in self
         ]
         return {
@@ -122,6 +152,7 @@ class Hits(Sequence[Hit]):
             "parts": [_told(term) for term in self.query.terms],
             "left_out": sorted(self.query.left_out),
             "model": self._collection.store.card.name,
+            "rerank": "" if self._rerank is None else self._rerank.name,
             "hits": hits,
         }
 
@@ -144,6 +175,7 @@ class Collection:
         self.limits = images.Limits()
         self._encoder = encoder
         self._load = load
+        self._chains: dict[str, Chain] = {}
 
     @classmethod
     def create(cls, folder: str | Path, encoder: Encoder, *, dtype: Dtype = "float32") -> Self:
@@ -328,6 +360,7 @@ class Collection:
         region: Sequence[int] | str | None = None,
         with_self: bool = False,
         metric: Metric | None = None,
+        rerank: str | Chain | None = None,
     ) -> Hits:
         """The k images most like a picture, a part of one, words, an image of the gallery, or a mix of these.
 
@@ -339,14 +372,19 @@ class Collection:
             region: As for `query`.
             with_self: As for `query`.
             metric: The card's unless given.
+            rerank: What makes the answer better, as on the command line, such as `"geometry"`, or what `likewise.rerank.load` made
+                of it: docs/reranking.md.
 
         Raises:
             SourceError: If something that is named is not there or cannot be read.
             BadImage: If it is not a picture, or the parts of the query leave nothing to look for.
-            BadArgument: If a region, a weight or k is wrong, or words are asked of a model that has no text.
+            BadArgument: If a region, a weight or k is wrong, or words are asked of a model that has no text, or
+                the reranker does not go with the model.
+            UnknownName: If there is no such reranker.
+            MissingExtra: If it needs an extra that is not installed.
         """
         asked = self.query(query, plus=plus, minus=minus, region=region, with_self=with_self)
-        (answer,) = self.search_many([asked], k, metric=metric)
+        (answer,) = self.search_many([asked], k, metric=metric, rerank=rerank)
         if isinstance(answer, Skipped):
             raise BadImage(f"{answer.key}: {answer.reason}")
         return answer
@@ -386,12 +424,24 @@ class Collection:
         return Reader(self.store, lambda: self.encoder, self.limits, standard_input)
 
     def search_many(
-        self, queries: Iterable[Query | Skipped], k: int = 7, *, metric: Metric | None = None
+        self,
+        queries: Iterable[Query | Skipped],
+        k: int = 7,
+        *,
+        metric: Metric | None = None,
+        rerank: str | Chain | None = None,
     ) -> Iterator[Hits | Skipped]:
         """As `search`, in batches; a query that cannot be used costs one `Skipped`."""
-        found = searching.search(self.store, self.encoder, queries, k, metric=metric, limits=self.limits)
+        chain = self._chain(rerank) if isinstance(rerank, str) else rerank
+        found = searching.search(self.store, self.encoder, queries, k, metric=metric, limits=self.limits, rerank=chain)
         for answer in found:
-            yield answer if isinstance(answer, Skipped) else Hits(self, answer)
+            yield answer if isinstance(answer, Skipped) else Hits(self, answer, chain)
+
+    def _chain(self, text: str) -> Chain:
+        """Rerankers by name, each chain once: geometry remembers the pictures that it has seen."""
+        if text not in self._chains:
+            self._chains[text] = load_rerank(text)
+        return self._chains[text]
 
     def original(self, record: Record) -> bytes:
         """The encoded bytes of a gallery image, from where it was found.
@@ -406,6 +456,28 @@ class Collection:
         """A thumbnail that fits in side × side; None when the original cannot be shown any more."""
         try:
             return images.thumbnail(self.original(record), side, self.limits)
+        except (SourceError, BadImage):
+            return None
+
+    def pair(self, query: Query, explained: Explained) -> Pair:
+        """A query and a hit, with the places that they share."""
+        from likewise.show.matches import Pair
+
+        hit, places = explained.hit, explained.places
+        told = [*inliers_text(hit)] or ["nothing to compare"]
+        title = " · ".join([str(hit.rank), score_text(hit.score), *told, f"{query.name} and {hit.key}"])
+        none = np.zeros((0, 2), np.float32)
+        return Pair(
+            title,
+            self._drawn(explained.picture),
+            self._drawn(explained.original),
+            none if places is None else places.query,
+            none if places is None else places.hit,
+        )
+
+    def _drawn(self, original: Original) -> Image | None:
+        try:
+            return images.thumbnail(original.read(), 720, original.limits)
         except (SourceError, BadImage):
             return None
 

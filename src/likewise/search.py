@@ -1,9 +1,9 @@
-"""The query path, from a query to hits: decode, embed, mix, find. Read it from top to bottom."""
+"""The query path, from a query to hits: decode, embed, mix, find, re-rank. Read it from top to bottom."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias, cast
 
@@ -14,6 +14,8 @@ from likewise import images
 from likewise.encoders import Encoder, TextEncoder
 from likewise.errors import BadArgument, BadImage
 from likewise.queries import ByImage, ByKey, ByText, Part, Query, mixing
+from likewise.queries.reranking import reranked
+from likewise.rerank import Chain
 from likewise.stores import Store
 from likewise.types import Embeddings, Hit, Image, Metric, Skipped
 
@@ -31,7 +33,7 @@ class Found:
     hits: tuple[Hit, ...]
 
 
-def search(
+def search(  # noqa: PLR0913 - how it is asked, and how it is answered
     store: Store,
     encoder: Encoder,
     queries: Iterable[Query | Skipped],
@@ -39,6 +41,7 @@ def search(
     *,
     metric: Metric | None = None,
     limits: images.Limits | None = None,
+    rerank: Chain | None = None,
 ) -> Iterator[Found | Skipped]:
     """Find the k most similar images of a gallery for each query, in the order of the queries.
 
@@ -49,12 +52,13 @@ def search(
         k: At least 1; more than the gallery holds gives the whole gallery.
         metric: The card's unless given.
         limits: Of the decoder.
+        rerank: Makes the answers better; none unless given.
 
     Yields:
         For each query its hits, or why it was skipped.
 
     Raises:
-        BadArgument: If k is below 1.
+        BadArgument: If k is below 1, or the rerankers do not go with how the gallery is compared.
         StoreMismatch: If the encoder is not the one that made the gallery's embeddings.
     """
     if k < 1:
@@ -65,7 +69,15 @@ def search(
         parts = [term.part for query in group if isinstance(query, Query) for term in query.terms]
         known = _embedded(parts, store, encoder, limits)
         points = [_point(query, known, encoder, used) for query in group]
-        yield from _found(store, group, points, k, metric)
+        if rerank is not None and rerank.needs_pictures:
+            points = [_with_a_picture(query, point, rerank) for query, point in zip(group, points, strict=True)]
+
+        def find(asked: Sequence[Query], at: Embeddings, count: int) -> list[list[Hit]]:
+            if rerank is None:
+                return store.search(at, count, metric)
+            return reranked(store, rerank, asked, at, count, metric=used, limits=limits)
+
+        yield from _found(find, group, points, k)
 
 
 def _embedded(
@@ -137,13 +149,30 @@ def _point(
         return Skipped(query.name, str(error))
 
 
+def _with_a_picture(query: Query | Skipped, point: Row | Skipped, rerank: Chain) -> Row | Skipped:
+    """The point of a query, unless it shows nothing and the rerankers compare pictures."""
+    if isinstance(query, Skipped) or isinstance(point, Skipped):
+        return point
+    if any(term.weight > 0 and not isinstance(term.part, ByText) for term in query.terms):
+        return point
+    return Skipped(query.name, f"{rerank.name} compares pictures, and here is none: re-rank by something else, or not")
+
+
 def _found(
-    store: Store, group: Sequence[Query | Skipped], points: Sequence[Row | Skipped], k: int, metric: Metric | None
+    find: Callable[[Sequence[Query], Embeddings, int], list[list[Hit]]],
+    group: Sequence[Query | Skipped],
+    points: Sequence[Row | Skipped],
+    k: int,
 ) -> Iterator[Found | Skipped]:
     """One search for a group; an image that is left out makes room for the next, so that there are still k."""
-    rows = [point for point in points if not isinstance(point, Skipped)]
-    most = max((len(query.left_out) for query in group if isinstance(query, Query)), default=0)
-    answers = iter(store.search(np.stack(rows), k + most, metric) if rows else [])
+    usable = [
+        (query, point)
+        for query, point in zip(group, points, strict=True)
+        if isinstance(query, Query) and not isinstance(point, Skipped)
+    ]
+    most = max((len(query.left_out) for query, _ in usable), default=0)
+    rows = [point for _, point in usable]
+    answers = iter(find([query for query, _ in usable], np.stack(rows), k + most) if rows else [])
     for query, point in zip(group, points, strict=True):
         if isinstance(point, Skipped) or isinstance(query, Skipped):
             yield cast(Skipped, point)

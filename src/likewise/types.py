@@ -183,6 +183,7 @@ class Hit:
         record: The gallery image.
         row: Its row in the gallery.
         path: The file to open, or the place inside an archive, as an absolute path; empty when unknown.
+        inliers: Places that the query and the image share by one geometry; None where nobody looked, or could.
     """
 
     rank: int
@@ -190,6 +191,7 @@ class Hit:
     record: Record
     row: int
     path: str = ""
+    inliers: int | None = None
 
     @property
     def key(self) -> str:

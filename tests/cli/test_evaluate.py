@@ -199,3 +199,22 @@ def test_compare_names_the_file_that_is_no_result(run: Run, two: tuple[Path, Pat
         failed = run("compare", two[0], tmp_path / name, fails=True)
         assert isinstance(failed.exception, BadArgument)
         assert name in str(failed.exception)
+
+
+def test_a_reranked_run_has_a_file_of_its_own_and_is_compared_with_the_plain_one(
+    run: Run, place: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    run("evaluate", "squares", place, "--model", "pixels", "--out", out)
+    words = ("--rerank", "aqe:2+k-reciprocal:3,2,0.3", "--depth", "9")
+    told = run("evaluate", "squares", place, "--model", "pixels", *words, "--out", out).output
+    assert "re-ranked: aqe:2+k-reciprocal:3,2,0.3, the first 9 hits" in told
+    plain, better = out / "squares-pixels.json", out / "squares-pixels-aqe-2-k-reciprocal-3-2-0.3.json"
+    assert json.loads(better.read_text("utf-8"))["depth"] == 9
+    assert "re-ranked" in (out / "squares-pixels-aqe-2-k-reciprocal-3-2-0.3-worst.html").read_text("utf-8")
+    compared = run("compare", plain, better).output
+    assert "re-ranked by aqe:2+k-reciprocal:3,2,0.3, the first 9 hits" in compared
+    assert compared.count("re-ranked") == 1
+    assert "B − A" in compared
+    wrong = run("evaluate", "squares", place, "--depth", "9", fails=True)
+    assert "give both, or neither" in str(wrong.exception)

@@ -285,3 +285,39 @@ def test_readers_see_whole_batches_while_a_writer_writes(store: Store, make: Mak
     assert all(count % size == 0 for count in seen)
     assert seen == sorted(seen)
     assert len(store) == size * batches
+
+
+def test_a_snapshot_keeps_its_rows_while_the_store_changes(store: Store) -> None:
+    rows = add(store, "a", "b", "c")
+    held = store.snapshot()
+    with store.write() as writer:
+        writer.delete(["a"])
+        writer.extend(records("d"), rows[:1])
+    assert held.live.tolist() == [0, 1, 2]
+    assert store.snapshot().live.tolist() == [1, 2, 3]
+    np.testing.assert_allclose(held.embeddings(np.array([[0, 2]])), rows[[0, 2]], atol=1e-3)
+    assert held.nearest(rows[:1], 1)[1].tolist() == [[0]]
+    found = held.records(np.array([[1, 2]]))
+    assert found is not None
+    assert {row: record.key for row, record in found.items()} == {1: "b", 2: "c"}
+    with store.write() as writer:
+        writer.compact()
+    assert held.records(np.array([1])) is None
+    np.testing.assert_allclose(held.embeddings(np.array([2])), rows[2:], atol=1e-3)
+
+
+def test_a_snapshot_remembers_what_was_worked_out_of_its_state(store: Store) -> None:
+    add(store, "a", "b")
+    made: list[int] = []
+
+    def make() -> dict[str, np.ndarray]:
+        made.append(1)
+        return {"x": np.arange(3)}
+
+    for _ in range(2):
+        assert store.snapshot().remembered("x", make)["x"].tolist() == [0, 1, 2]
+    assert len(made) == 1
+    with store.write() as writer:
+        writer.delete(["a"])
+    store.snapshot().remembered("x", make)
+    assert len(made) == 2

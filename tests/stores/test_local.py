@@ -112,7 +112,7 @@ def test_the_same_embeddings_keep_the_same_view(store: LocalStore) -> None:
 
 def test_a_search_that_meets_a_compaction_starts_again(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = add(store, "a", "b", "c")
-    original = LocalStore._nearest
+    original = LocalStore.nearest_in
     calls = []
 
     def meddling(self: LocalStore, *arguments: object) -> object:
@@ -124,7 +124,7 @@ def test_a_search_that_meets_a_compaction_starts_again(store: LocalStore, monkey
         calls.append(1)
         return answer
 
-    monkeypatch.setattr(LocalStore, "_nearest", meddling)
+    monkeypatch.setattr(LocalStore, "nearest_in", meddling)
     (hits,) = store.search(rows[1:2], 5)
     assert len(calls) == 2
     assert hits[0].key == "b"

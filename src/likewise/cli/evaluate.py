@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from likewise.cli.model import WantedModel, model_options
+from likewise.cli.rerank import WantedRerank, rerank_options
 from likewise.cli.screen import number, on_screen
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Wanted:
     benchmark: str
     path: Path | None
     model: WantedModel
+    rerank: WantedRerank
     metrics: tuple[str, ...]
     out: Path
     seed: int
@@ -41,6 +43,7 @@ class Wanted:
 @click.argument("benchmark")
 @click.argument("path", required=False, type=click.Path(path_type=Path))
 @model_options("Which model to judge")
+@rerank_options
 @click.option(
     "--metric", "metrics", multiple=True, metavar="NAME", help="mAP, P@7, R@1 …; again for more.  [default: the usual]"
 )
@@ -68,12 +71,15 @@ def evaluate(**given: Any) -> None:
     from likewise import benchmarks as known
     from likewise.evaluate import evaluate as evaluated
 
-    wanted = Wanted(model=WantedModel.taken_from(given), **given)
+    wanted = Wanted(model=WantedModel.taken_from(given), rerank=WantedRerank.taken_from(given), **given)
     options = {} if wanted.distractors is None else {"distractors": wanted.distractors}
     benchmark = known.open_benchmark(wanted.benchmark, wanted.path, **options)
+    chain = wanted.rerank.loaded()
     encoder = wanted.model.loaded()
     with _bars() as watch:
-        result = evaluated(benchmark, encoder, metrics=wanted.metrics or None, seed=wanted.seed, watch=watch)
+        result = evaluated(
+            benchmark, encoder, metrics=wanted.metrics or None, rerank=chain, seed=wanted.seed, watch=watch
+        )
     _print_result(result)
     _write(result, benchmark, wanted.out)
 
@@ -148,6 +154,8 @@ def _print_result(result: Result) -> None:
     asked = "1 query" if result.queries.listed == 1 else f"{result.queries.listed:,} queries"
     searched = number(result.gallery.listed, "gallery image")
     click.echo(f"{asked}, {searched}; model {card.name} ({card.recipe.name}), {card.dim}-d")
+    if result.rerank:
+        click.echo(f"re-ranked: {_reranking(result)}")
     table = _Table(result.estimates, ("mean", "95 % interval", "queries", "without positives"))
     for each in result.estimates:
         found = each.interval
@@ -174,15 +182,15 @@ def _write(result: Result, benchmark: Benchmark, out: Path) -> None:
     from likewise.show import page
 
     out.mkdir(parents=True, exist_ok=True)
-    stem = re.sub(r"[^\w.-]+", "-", f"{result.benchmark}-{result.card.name}")
+    told = f"-{result.rerank}" if result.rerank else ""
+    stem = re.sub(r"[^\w.-]+", "-", f"{result.benchmark}-{result.card.name}{told}")
     target = out / f"{stem}.json"
     target.write_text(result.to_json(), "utf-8")
     first = result.estimates[0]
     shown = pictures.worst(result, first, pictures.reading(benchmark.queries), pictures.reading(benchmark.gallery))
     title = f"{result.benchmark}: the {len(shown)} queries with the lowest {first.setup} {first.metric}"
-    told = page.html(shown, title=" ".join(title.split()), notes=_notes(result))
     worst = out / f"{stem}-worst.html"
-    worst.write_text(told, "utf-8")
+    worst.write_text(page.html(shown, title=" ".join(title.split()), notes=_notes(result)), "utf-8")
     click.echo(f"all values: {target}; the worst queries as pictures: {worst}")
 
 
@@ -192,6 +200,7 @@ def _notes(result: Result) -> dict[str, str]:
         "benchmark": result.facts.about,
         "model": f"{card.name} ({card.recipe.name}), {card.dim}-d, compared by {card.metric}",
         "fingerprint": card.fingerprint,
+        **({"re-ranked": _reranking(result)} if result.rerank else {}),
         f"{first.setup} {first.metric}".strip(): f"{first.interval.mean:.4f} over {first.interval.n:,} queries",
         "images": result.facts.licence,
     }
@@ -247,7 +256,12 @@ def _row(found: Difference) -> list[str]:
 
 
 def _named(result: Result) -> str:
-    return f"{result.card.name} ({result.card.recipe.name}, {result.card.fingerprint})"
+    told = f", re-ranked by {_reranking(result)}" if result.rerank else ""
+    return f"{result.card.name} ({result.card.recipe.name}, {result.card.fingerprint}){told}"
+
+
+def _reranking(result: Result) -> str:
+    return f"{result.rerank}, the first {result.depth:,} hits"
 
 
 def _write_changes(comparison: Comparison, html: Path) -> None:

@@ -14,6 +14,7 @@ import click
 
 from likewise.cli.limits import WantedLimits, limit_options
 from likewise.cli.model import running_options
+from likewise.cli.rerank import WantedRerank, rerank_options
 from likewise.cli.screen import number, on_screen
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class Wanted:
     weights: Path | None
     runtime: Runtime
     precision: Precision
+    explain: Path | None
+    rerank: WantedRerank
     limits: WantedLimits
 
 
@@ -61,6 +64,13 @@ class Wanted:
 @click.option("--metric", type=click.Choice(["cosine", "l2"]), help="Instead of the model's own.")
 @click.option("--weights", type=click.Path(path_type=Path), help="The model's file, if it is not cached.")
 @running_options
+@rerank_options
+@click.option(
+    "--explain",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A PNG for each query of the places that it shares with its best hits; needs geometry in --rerank.",
+)
 @limit_options
 @click.pass_context
 def search(context: click.Context, /, **given: Any) -> int:
@@ -73,6 +83,7 @@ def search(context: click.Context, /, **given: Any) -> int:
     cat.jpg@10,20,300,200         a region: left, top, width, height in pixels
     cat.jpg@25%,0%,50%,100%       the same in percent
     cat.jpg --plus "at night=0.5" --minus people.jpg    a mix, with weights
+    cover.jpg --rerank geometry --explain out/          the very same thing, and why
 
     On a terminal the hits come as a table; in a pipe as tab-separated rank, score, path (and query, if several).
     """  # noqa: D301 - click wants the sign itself
@@ -80,7 +91,10 @@ def search(context: click.Context, /, **given: Any) -> int:
     from likewise.queries.reading import is_many_pictures
     from likewise.types import Skipped
 
-    wanted = Wanted(limits=WantedLimits.taken_from(given), **given)
+    wanted = Wanted(limits=WantedLimits.taken_from(given), rerank=WantedRerank.taken_from(given), **given)
+    chain = wanted.rerank.loaded()
+    if wanted.explain is not None and (chain is None or chain.matcher is None):
+        raise click.UsageError("--explain draws what geometry found: add --rerank geometry")
     several = not wanted.together and (len(wanted.queries) > 1 or is_many_pictures(wanted.queries[0]))
     with Collection.open(
         context.obj, weights=wanted.weights, runtime=wanted.runtime, precision=wanted.precision
@@ -88,7 +102,9 @@ def search(context: click.Context, /, **given: Any) -> int:
         collection.limits = wanted.limits.applied(collection.limits)
         answers: list[Hits] = []
         failed = 0
-        for answer in collection.search_many(_queries(collection, wanted), wanted.k, metric=wanted.metric):
+        for answer in collection.search_many(
+            _queries(collection, wanted), wanted.k, metric=wanted.metric, rerank=chain
+        ):
             if isinstance(answer, Skipped):
                 failed += 1
                 click.echo(f"likewise: {answer.key}: {answer.reason}", err=True)
@@ -139,6 +155,11 @@ def _write(collection: Collection, answers: list[Hits], wanted: Wanted) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             answer.save(path)
         click.echo(f"{number(len(answers), 'picture')} in {wanted.grid}", err=True)
+    if wanted.explain is not None:
+        for answer, path in zip(answers, grid_paths(wanted.explain, answers), strict=True):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            answer.explain(path)
+        click.echo(f"{number(len(answers), 'explanation')} in {wanted.explain}", err=True)
     if wanted.html is not None:
         from likewise.show import page
 

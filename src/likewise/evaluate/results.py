@@ -97,6 +97,8 @@ class Result:
         facts: Where it is from, and under which licence.
         notes: How it departs from the official one.
         card: Of the model.
+        rerank: The rerankers, as `likewise.rerank.load` reads them; empty if there were none.
+        depth: How many of the first hits they put in order; 0 if there were none.
         estimates: The figures, setup by setup.
         answers: Queries that were evaluated, in the benchmark's order.
         gallery: What was searched.
@@ -113,6 +115,8 @@ class Result:
     facts: Facts
     notes: tuple[str, ...]
     card: Card
+    rerank: str
+    depth: int
     estimates: tuple[Estimate, ...]
     answers: tuple[Ranked, ...]
     gallery: Side
@@ -145,6 +149,8 @@ class Result:
             "notes": list(self.notes),
             "fingerprint": self.card.fingerprint,
             "card": json.loads(self.card.to_json()),
+            "rerank": self.rerank,
+            "depth": self.depth,
             "estimates": [_estimate_told(each) for each in self.estimates],
             "seed": self.seed,
             "resamples": RESAMPLES,
@@ -194,6 +200,8 @@ def _read(told: dict[str, Any]) -> Result:
         facts=Facts(**told["facts"]),
         notes=tuple(told["notes"]),
         card=Card.from_json(json.dumps(told["card"])),
+        rerank=told.get("rerank", ""),
+        depth=told.get("depth", 0),
         estimates=tuple(_estimate_read(each) for each in told["estimates"]),
         answers=tuple(Ranked(each["key"], tuple(TopHit(**hit) for hit in each["hits"])) for each in told["answers"]),
         gallery=_side_read(told["gallery"]),

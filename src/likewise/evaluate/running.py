@@ -27,7 +27,9 @@ from likewise.evaluate.judging import VERDICTS, judge, verdicts
 from likewise.evaluate.machine import machine, versions
 from likewise.evaluate.measures import Measure, measure
 from likewise.evaluate.ranking import block_size, ranked
+from likewise.evaluate.reranking import QUERIES_AT_ONCE, Reranking
 from likewise.evaluate.results import Estimate, Ranked, Result, Side, TopHit
+from likewise.rerank import Chain
 from likewise.sources import Source
 from likewise.stores.local import LocalStore
 from likewise.types import Rows, Scores
@@ -36,25 +38,28 @@ _HITS_KEPT = 20
 _MOST_THREADS = 4  # each holds a block of rankings
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913 - all that a figure depends on
     benchmark: Benchmark,
     encoder: Encoder,
     *,
     folder: Path | None = None,
     metrics: Sequence[str] | None = None,
+    rerank: Chain | None = None,
     seed: int = 0,
     watch: Watch = lambda _what, _done, _total: None,
 ) -> Result:
     """Say how good an encoder is on a benchmark.
 
     Images take the very path of indexing and searching. Their embeddings are kept, so a run that was killed goes on where it was,
-    and a second one only ranks. Rankings are exact and whole: no index comes between.
+    and a second one only ranks. Rankings are exact and whole: no index comes between. With re-ranking, the first `rerank.depth` hits of
+    each are put in another order, and those behind them keep theirs.
 
     Args:
         benchmark: What is looked for among what, and what is right.
         encoder: The one to judge.
         folder: Where embeddings are kept; a folder of this benchmark and encoder in the cache unless given.
         metrics: Names as in `METRICS`, such as `P@7`; the benchmark's own unless given.
+        rerank: Makes the rankings better; none unless given.
         seed: Of the resampling that the intervals come from.
         watch: Told of every step.
 
@@ -63,7 +68,8 @@ def evaluate(
 
     Raises:
         UnknownName: If there is no metric of that name.
-        BadArgument: If a metric does not go with the benchmark, the benchmark contradicts itself, or nothing can be ranked.
+        BadArgument: If a metric does not go with the benchmark, the benchmark contradicts itself, nothing can be ranked, or the
+            rerankers do not go with how the encoder's embeddings are compared.
         StoreMismatch: If `folder` holds embeddings of another encoder.
     """
     names = list(dict.fromkeys(metrics or benchmark.metrics))
@@ -80,7 +86,8 @@ def evaluate(
         queries = gallery if same else embedded(benchmark.queries, "queries")
         _check(benchmark, gallery, queries)
         started = time.monotonic()
-        run = _Run(benchmark, gallery, queries, measures)
+        better = None if rerank is None else Reranking(rerank, gallery, queries)
+        run = _Run(benchmark, gallery, queries, measures, better)
         parts = []
         for part in run.parts():
             parts.append(part)
@@ -96,6 +103,8 @@ def evaluate(
         facts=benchmark.facts,
         notes=benchmark.notes,
         card=encoder.card,
+        rerank="" if rerank is None else rerank.name,
+        depth=0 if rerank is None else rerank.depth,
         estimates=tuple(estimates),
         answers=tuple(answer for part in parts for answer in run.answers(part)),
         gallery=_side(gallery),
@@ -138,8 +147,14 @@ class _Run:
     """The ranking of all queries: what its steps share; threads only read it."""
 
     def __init__(
-        self, benchmark: Benchmark, gallery: Embedded, queries: Embedded, measures: Sequence[tuple[Measure, int]]
+        self,
+        benchmark: Benchmark,
+        gallery: Embedded,
+        queries: Embedded,
+        measures: Sequence[tuple[Measure, int]],
+        better: Reranking | None,
     ) -> None:
+        self._better = better
         self._benchmark, self._gallery, self._queries, self._measures = benchmark, gallery, queries, measures
         self._present = gallery.present
         self._read_gallery, self._read_queries = gallery.reader(), queries.reader()
@@ -147,6 +162,8 @@ class _Run:
     def parts(self) -> Iterator[_Part]:
         """Blocks of queries, in order, as many at once as there are processors."""
         size, numbers = block_size(len(self._present)), self._queries.present
+        if self._better is not None:
+            size = min(size, QUERIES_AT_ONCE)
         starts = range(0, len(numbers), size)
         threads = min(os.cpu_count() or 1, _MOST_THREADS)
         with ThreadPoolExecutor(threads, thread_name_prefix="likewise-rank") as pool:
@@ -173,7 +190,10 @@ class _Run:
     def _part(self, start: int, numbers: NDArray[np.int64]) -> _Part:
         queries = self._read_queries(start, start + len(numbers))
         card = self._gallery.store.card
-        scores, places = ranked(queries, self._read_gallery, len(self._present), card)
+        if self._better is None:
+            scores, places = ranked(queries, self._read_gallery, len(self._present), card)
+        else:
+            scores, places = self._better.ranked(queries, numbers)
         rows = self._present[places]
         values = []
         for truth in self._benchmark.truths.values():

@@ -97,6 +97,23 @@ def score_text(score: float) -> str:
     return f"{score:.4f}" if 0.1 <= abs(score) < 1 else f"{score:#.4g}"
 
 
+def caption_of(hit: Hit) -> str:
+    """Rank, score and, where they were counted, inliers of a hit."""
+    return " · ".join([str(hit.rank), score_text(hit.score), *inliers_text(hit)])
+
+
+def inliers_text(hit: Hit) -> list[str]:
+    """How many places agree; empty where nobody counted.
+
+    >>> from likewise.types import Record
+    >>> inliers_text(Hit(1, 0.5, Record("a", "", 0, 0, 0, 0), 0, inliers=12))
+    ['12 inliers']
+    """
+    if hit.inliers is None:
+        return []
+    return [f"{hit.inliers:,} {'inlier' if hit.inliers == 1 else 'inliers'}"]
+
+
 def printable(name: str) -> str:
     r"""A name of a file, whoever chose it, that neither steers the terminal nor turns the text around it.
 

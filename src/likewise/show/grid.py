@@ -13,7 +13,7 @@ from PIL import Image as Picture
 from PIL import ImageDraw, ImageFont
 
 from likewise.errors import BadArgument
-from likewise.show import Answer, score_text
+from likewise.show import Answer, caption_of
 from likewise.types import Image
 
 GROUND, INK, FAINT, EMPTY, LINE = "#ffffff", "#1d1d1f", "#6e6e73", "#f2f2f4", "#e3e3e6"
@@ -87,7 +87,7 @@ def png(answer: Answer, *, side: int = 224, columns: int | None = None) -> bytes
         for part in answer.parts
     ]
     for hit, picture in zip(answer.hits, answer.pictures, strict=True):
-        cells.append(_Cell(f"{hit.rank} · {score_text(hit.score)}", _last_part(hit.key), picture))
+        cells.append(_Cell(caption_of(hit), _last_part(hit.key), picture))
     across = min(len(cells), columns or _columns(len(cells)))
     down = -(-len(cells) // across)
     sizes = _Sizes(side)
@@ -107,11 +107,11 @@ def _draw(sheet: Picture.Image, cell: _Cell, corner: tuple[int, int], sizes: _Si
     middle = left + side / 2
     colour = cell.frame or INK
     baseline = top - 2 * _FRAME - 5  # the tail of the q stays clear of the frame
-    draw.text((middle, baseline), _drawable(cell.title.replace("−", "minus")), colour, _font(sizes.title), anchor="ms")
+    draw.text((middle, baseline), drawable(cell.title.replace("−", "minus")), colour, font_of(sizes.title), anchor="ms")
     if cell.picture is None:
         draw.rectangle((left, top, left + side - 1, top + side - 1), EMPTY)
         told = _wrapped(draw, cell.words, sizes) if cell.words else "cannot be shown"
-        ink, font = (INK, _font(sizes.title)) if cell.words else (FAINT, _font(sizes.label))
+        ink, font = (INK, font_of(sizes.title)) if cell.words else (FAINT, font_of(sizes.label))
         draw.multiline_text((middle, top + side / 2), told, ink, font, anchor="mm", align="center")
     else:
         fitted = _fitted(Picture.fromarray(cell.picture), side)
@@ -123,8 +123,8 @@ def _draw(sheet: Picture.Image, cell: _Cell, corner: tuple[int, int], sizes: _Si
         out = _FRAME + _AIR
         box = (left - out, top - out, left + side + out - 1, top + side + out - 1)
         draw.rectangle(box, outline=cell.frame, width=_FRAME)
-    label = _shortened(draw, cell.label, _font(sizes.label), side)
-    draw.text((middle, top + side + _FRAME + _AIR + 4), label, FAINT, _font(sizes.label), anchor="mt")
+    label = shortened(draw, cell.label, font_of(sizes.label), side)
+    draw.text((middle, top + side + _FRAME + _AIR + 4), label, FAINT, font_of(sizes.label), anchor="mt")
 
 
 def _fitted(picture: Picture.Image, side: int) -> Picture.Image:
@@ -143,12 +143,12 @@ def _columns(count: int) -> int:
 
 def _last_part(name: str) -> str:
     """The file's own name in letters that the font has: without accents, … for others; empty if nothing is left to know it by."""
-    text = _drawable(name.rstrip("/").rpartition("/")[2])
+    text = drawable(name.rstrip("/").rpartition("/")[2])
     stem = text.rpartition(".")[0] or text
     return text if any(letter.isalnum() for letter in stem) else ""
 
 
-def _drawable(whole: str) -> str:
+def drawable(whole: str) -> str:
     """A text in letters that the font has."""
     plain = unicodedata.normalize("NFKD", whole.translate(_PLAIN))
     letters = (letter for letter in plain if not unicodedata.combining(letter))
@@ -158,11 +158,11 @@ def _drawable(whole: str) -> str:
 @lru_cache(maxsize=4096)
 def _is_drawn(letter: str) -> bool:
     """Whether the built-in font, which has few letters beyond ASCII, draws more than an empty box."""
-    font = _font(20)
+    font = font_of(20)
     return letter.isprintable() and bytes(font.getmask(letter)) != bytes(font.getmask("\uffff"))
 
 
-def _shortened(draw: ImageDraw.ImageDraw, text: str, font: _Font, most: int) -> str:
+def shortened(draw: ImageDraw.ImageDraw, text: str, font: _Font, most: int) -> str:
     """The text with its middle left out, if it is wider than `most` pixels."""
     kept, whole = min(len(text), most), text
     while draw.textlength(text, font) > most and kept > 4:
@@ -173,18 +173,19 @@ def _shortened(draw: ImageDraw.ImageDraw, text: str, font: _Font, most: int) -> 
 
 def _wrapped(draw: ImageDraw.ImageDraw, words: str, sizes: _Sizes) -> str:
     """Words in lines no wider than the square, and no more of them than fit; … stands for the rest."""
-    font, lines = _font(sizes.title), [""]
+    font, lines = font_of(sizes.title), [""]
     most = sizes.side // (sizes.title + 6)
-    for word in _drawable(words).split():
+    for word in drawable(words).split():
         longer = f"{lines[-1]} {word}".strip()
         if draw.textlength(longer, font) <= sizes.side - 8:
             lines[-1] = longer
         else:
-            lines.append(_shortened(draw, word, font, sizes.side - 8))
+            lines.append(shortened(draw, word, font, sizes.side - 8))
     lines = [line for line in lines if line]
     return "\n".join(lines if len(lines) <= most else [*lines[: most - 1], "…"])
 
 
 @lru_cache(maxsize=8)
-def _font(size: int) -> _Font:
+def font_of(size: int) -> _Font:
+    """The built-in one."""
     return ImageFont.load_default(size)

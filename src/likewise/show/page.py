@@ -10,7 +10,7 @@ from html import escape
 
 from PIL import Image as Picture
 
-from likewise.show import Answer, Asked, address, printable, score_text
+from likewise.show import Answer, Asked, address, caption_of, printable
 from likewise.types import Hit, Image, Verdict
 
 _STYLE = """
@@ -79,7 +79,7 @@ def fragment(answer: Answer) -> str:
         for part in answer.parts
     ]
     for hit, picture in zip(answer.hits, answer.pictures, strict=True):
-        title = f"{hit.rank} · {score_text(hit.score)}"
+        title = caption_of(hit)
         pictures.append(_framed(picture, title, hit.key, "1px solid rgba(128,128,128,.4)"))
     return f'<div style="display:flex;flex-wrap:wrap;gap:12px;padding:4px 0">{"".join(pictures)}</div>'
 
@@ -133,10 +133,7 @@ def _caption(hit: Hit) -> str:
     record = hit.record
     told = ", ".join(f"{name}: {_value(value)}" for name, value in record.metadata.items())
     size = f"<span>{record.width} × {record.height}</span>" if record.width else ""  # 0 where nobody looked
-    return (
-        f"<b>{hit.rank} · {score_text(hit.score)}</b>{_name(record.key)}"
-        f"{size}{f'<span>{_text(told)}</span>' if told else ''}"
-    )
+    return f"<b>{_text(caption_of(hit))}</b>{_name(record.key)}{size}{f'<span>{_text(told)}</span>' if told else ''}"
 
 
 def _value(value: object) -> str:

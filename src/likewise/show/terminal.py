@@ -15,7 +15,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from likewise.show import Answer, address, printable, score_text
+from likewise.show import Answer, address, caption_of, printable, score_text
 from likewise.types import Hit, Image
 
 if TYPE_CHECKING:
@@ -32,11 +32,15 @@ def table(answer: Answer) -> RenderableType:
     rows = Table(title=title, title_justify="left", box=None, pad_edge=False)
     rows.add_column("rank", justify="right")
     rows.add_column("score", justify="right")
+    counted = any(hit.inliers is not None for hit in answer.hits)
+    if counted:
+        rows.add_column("inliers", justify="right")
     rows.add_column("size", justify="right")
     rows.add_column("path", overflow="fold")
     for hit in answer.hits:
         size = f"{hit.record.width} × {hit.record.height}"
-        rows.add_row(str(hit.rank), score_text(hit.score), size, _path(hit))
+        inliers = ["–" if hit.inliers is None else f"{hit.inliers:,}"] if counted else []
+        rows.add_row(str(hit.rank), score_text(hit.score), *inliers, size, _path(hit))
     return rows
 
 
@@ -71,7 +75,7 @@ class _Preview:
         for part in self.answer.parts:
             yield Text(part.title, style="bold"), Text(printable(part.words)) if part.words else part.picture
         for hit, picture in zip(self.answer.hits, self.answer.pictures, strict=True):
-            yield Text(f"{hit.rank} · {score_text(hit.score)}"), picture
+            yield Text(caption_of(hit)), picture
 
     def _stacked(self, own: type[SixelImage | TGPImage]) -> Iterator[RenderableType]:
         from PIL import Image as Picture

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from likewise.roots import Roots
 from likewise.types import Card, Embeddings, Hit, Item, Metric, Record, Rows, Scores, Skipped
@@ -73,6 +76,36 @@ class Writer(Protocol):
         ...
 
 
+class Snapshot(Protocol):
+    """One committed state of a gallery: rows keep their numbers and embeddings as long as it is held, whatever is written meanwhile."""
+
+    @property
+    def live(self) -> NDArray[np.int64]:
+        """(n,) the rows that a search can return, rising."""
+        ...
+
+    def nearest(self, queries: Embeddings, k: int, metric: Metric | None = None) -> tuple[Scores, Rows]:
+        """See `Store.nearest`."""
+        ...
+
+    def embeddings(self, rows: Rows) -> Embeddings:
+        """See `Store.embeddings`."""
+        ...
+
+    def records(self, rows: Rows) -> Mapping[int, Record] | None:
+        """Row → record; None if the store has given its rows other numbers since."""
+        ...
+
+    def remembered(
+        self, name: str, make: Callable[[], Mapping[str, NDArray[np.generic]]], *, lasting: bool = False
+    ) -> Mapping[str, NDArray[np.generic]]:
+        """What was worked out of this state under a name; `make` is called where nothing was.
+
+        What is `lasting` may be kept beside the store, and is never the truth.
+        """
+        ...
+
+
 class Store(Protocol):
     """A gallery of one card's embeddings.
 
@@ -128,6 +161,10 @@ class Store(Protocol):
 
     def search(self, queries: Embeddings, k: int, metric: Metric | None = None) -> list[list[Hit]]:
         """The k best images of each query, best first."""
+        ...
+
+    def snapshot(self) -> Snapshot:
+        """The state committed last, for what takes more than one look at it."""
         ...
 
     def embeddings(self, rows: Rows) -> Embeddings:

@@ -7,7 +7,6 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self, cast
@@ -19,20 +18,11 @@ from likewise.indexes.exact import Exact
 from likewise.roots import Roots
 from likewise.stores import Known
 from likewise.stores.local import arrays, database, lock
+from likewise.stores.local.snapshot import LocalSnapshot, View
 from likewise.stores.local.writer import LocalWriter
 from likewise.types import Card, Embeddings, Hit, Metric, Record, Rows, Scores, Skipped
 
 _COLUMNS = '"row", key, content_sha256, size_bytes, modified_ns, width, height, metadata'
-
-
-@dataclass(frozen=True, slots=True)
-class _View:
-    """One committed state, as the searches of this moment see it."""
-
-    generation: int
-    rows: arrays.Stored
-    live: np.ndarray[tuple[int], np.dtype[np.bool_]]
-    indexes: dict[Metric, Exact] = field(default_factory=dict)
 
 
 class LocalStore:
@@ -49,7 +39,7 @@ class LocalStore:
         self._card = Card.from_json(manifest["card"])
         self._dtype = cast(arrays.Dtype, manifest["dtype"])
         self._seen_version = -1
-        self._view: _View | None = None
+        self._view: View | None = None
 
     @classmethod
     def create(cls, folder: Path, card: Card, dtype: arrays.Dtype = "float32") -> Self:
@@ -201,14 +191,14 @@ class LocalStore:
 
     def nearest(self, queries: Embeddings, k: int, metric: Metric | None = None) -> tuple[Scores, Rows]:
         """The rows of the k best images of each query: exact search over the memory-mapped rows."""
-        return self._nearest(self.view(), queries, k, metric)
+        return self.nearest_in(self.view(), queries, k, metric)
 
     def search(self, queries: Embeddings, k: int, metric: Metric | None = None) -> list[list[Hit]]:
         """The k best images of each query, best first."""
         while True:
             view = self.view()
-            scores, rows = self._nearest(view, queries, k, metric)
-            records = self._records_of(view, rows)
+            scores, rows = self.nearest_in(view, queries, k, metric)
+            records = self.records_in(view, rows)
             if records is not None:
                 break  # otherwise the rows were renumbered while we searched them
         roots = self.roots
@@ -219,6 +209,10 @@ class LocalStore:
             ]
             for pair in zip(scores, rows.tolist(), strict=True)
         ]
+
+    def snapshot(self) -> LocalSnapshot:
+        """See `Store.snapshot`."""
+        return LocalSnapshot(self, self.view(), self._folder)
 
     def embeddings(self, rows: Rows) -> Embeddings:
         """The embeddings of some rows, (rows.size, dim) float32."""
@@ -285,7 +279,7 @@ class LocalStore:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def view(self) -> _View:
+    def view(self) -> View:
         """The state committed last: taken anew only when another connection has changed the database."""
         with self._guard:
             version = int(self._one("PRAGMA data_version"))
@@ -294,7 +288,7 @@ class LocalStore:
                 self._seen_version = version
             return self._view
 
-    def _look(self, before: _View | None) -> _View:
+    def _look(self, before: View | None) -> View:
         with self._guard, self._snapshot():
             manifest = self._manifest()
             count = int(self._one('SELECT coalesce(max("row") + 1, 0) FROM images'))
@@ -306,9 +300,10 @@ class LocalStore:
         live[[row for (row,) in not_live]] = False
         if before is not None and before.generation == generation and np.array_equal(before.live, live):
             return before
-        return _View(generation, rows, live)
+        return View(generation, rows, live)
 
-    def _nearest(self, view: _View, queries: Embeddings, k: int, metric: Metric | None) -> tuple[Scores, Rows]:
+    def nearest_in(self, view: View, queries: Embeddings, k: int, metric: Metric | None) -> tuple[Scores, Rows]:
+        """As `nearest`, in one state."""
         chosen: Metric = metric or self.card.metric
         with self._guard:
             index = view.indexes.get(chosen)
@@ -317,7 +312,7 @@ class LocalStore:
                 view.indexes[chosen] = index
         return index.search(queries, k)
 
-    def _records_of(self, view: _View, rows: Rows) -> dict[int, Record] | None:
+    def records_in(self, view: View, rows: Rows) -> dict[int, Record] | None:
         """Row → record, or None if the rows have other numbers by now."""
         wanted = [int(row) for row in np.unique(rows)]
         found: dict[int, Record] = {}

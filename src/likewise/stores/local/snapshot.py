@@ -1,0 +1,82 @@
+"""One committed state of a collection, for what takes more than one look at it."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from likewise.indexes.exact import Exact
+from likewise.stores.local import arrays, derived
+from likewise.types import Embeddings, Metric, Record, Rows, Scores
+
+if TYPE_CHECKING:
+    from likewise.stores.local.store import LocalStore
+
+_WORTH_A_FILE = 5000  # images; what is worked out of fewer takes less than a second
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One committed state, as the searches of this moment see it; `indexes` and `known` fill up as they are asked for."""
+
+    generation: int
+    rows: arrays.Stored
+    live: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    indexes: dict[Metric, Exact] = field(default_factory=dict)
+    known: dict[str, Mapping[str, NDArray[np.generic]]] = field(default_factory=dict)
+    guard: threading.RLock = field(default_factory=threading.RLock)
+
+    def state(self, fingerprint: str) -> str:
+        """16 hexadecimal digits that differ for every other state of a collection."""
+        digest = hashlib.sha256(f"{fingerprint} {self.generation} {len(self.rows)} ".encode())
+        digest.update(np.packbits(self.live).tobytes())
+        return digest.hexdigest()[:16]
+
+
+class LocalSnapshot:
+    """See `likewise.stores.Snapshot`."""
+
+    def __init__(self, store: LocalStore, view: View, folder: Path) -> None:
+        self._store, self._view, self._folder = store, view, folder
+
+    @property
+    def live(self) -> NDArray[np.int64]:
+        """See `Snapshot.live`."""
+        return np.flatnonzero(self._view.live)
+
+    def nearest(self, queries: Embeddings, k: int, metric: Metric | None = None) -> tuple[Scores, Rows]:
+        """See `Snapshot.nearest`."""
+        return self._store.nearest_in(self._view, queries, k, metric)
+
+    def embeddings(self, rows: Rows) -> Embeddings:
+        """See `Snapshot.embeddings`."""
+        return np.asarray(self._view.rows[rows.reshape(-1)], np.float32)
+
+    def records(self, rows: Rows) -> Mapping[int, Record] | None:
+        """See `Snapshot.records`."""
+        return self._store.records_in(self._view, rows)
+
+    def remembered(
+        self, name: str, make: Callable[[], Mapping[str, NDArray[np.generic]]], *, lasting: bool = False
+    ) -> Mapping[str, NDArray[np.generic]]:
+        """See `Snapshot.remembered`; what lasts lies in the folder `derived` of a collection of 5,000 images or more."""
+        view = self._view
+        with view.guard:  # who comes second waits, instead of working out the same
+            if name in view.known:
+                return view.known[name]
+            on_disk = lasting and len(view.rows) >= _WORTH_A_FILE
+            state = view.state(self._store.card.fingerprint) if on_disk else ""
+            found = derived.load(self._folder, name, state) if on_disk else None
+            if found is None:
+                found = make()
+                if on_disk:
+                    derived.keep(self._folder, name, state, found)
+            view.known[name] = found
+            return found
