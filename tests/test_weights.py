@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -338,3 +338,74 @@ def test_a_server_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(SourceError, match="save the image and pass its path"):
         web.fetch(url)
+
+
+def hub(body: bytes, missing: tuple[str, ...] = ()) -> Callable[[Asked], None]:
+    """A hub of repositories: `/raw/` has the pointers of what lies under `/resolve/`."""
+
+    def answer(asked: Asked) -> None:
+        if any(name in asked.path for name in missing):
+            asked.reply(404, b"")
+        elif "/raw/" in asked.path:
+            sha256 = hashlib.sha256(BODY).hexdigest()
+            asked.reply(200, f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha256}\nsize 9\n".encode())
+        else:
+            asked.reply(200, body)
+
+    return answer
+
+
+def on_hub(url: str, name: str = "m.safetensors") -> weights.Published:
+    return weights.Published(
+        f"{url}/x/resolve/main/{name}", f"x--{name}", f"lfs:{url}/x/raw/main/{name}", 7_000_000, "MIT", "x"
+    )
+
+
+def test_a_pointer_tells_the_digest_once_and_later_no_network_is_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(hub(BODY)) as (url, seen):
+        published = on_hub(url)
+        first = weights.obtain(published, cache=tmp_path)
+        assert first.sha256 == hashlib.sha256(BODY).hexdigest()
+        assert [path for path, _ in seen] == ["/x/raw/main/m.safetensors", "/x/resolve/main/m.safetensors"]
+    monkeypatch.setattr("urllib.request.urlopen", refusing)
+    assert weights.obtain(published, cache=tmp_path) == first
+    assert weights.by_sha256(first.sha256, tmp_path, [published.file_name]) == first.path
+
+
+def test_what_does_not_match_its_pointer_is_refused(tmp_path: Path) -> None:
+    with (
+        serving(hub(BODY + b"x")) as (url, _),
+        pytest.raises(DownloadError, match="gave a file with sha256.*it has 7 MB"),
+    ):
+        weights.obtain(on_hub(url), cache=tmp_path)
+
+
+def test_a_pointer_that_tells_nothing_or_is_damaged_is_told(tmp_path: Path) -> None:
+    with serving(serve_ranges(b"no pointer at all")) as (url, _):
+        published = on_hub(url)
+        with pytest.raises(DownloadError, match=r"tells no SHA-256.*/resolve/main/m.safetensors elsewhere"):
+            weights.obtain(published, cache=tmp_path)
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "x--m.safetensors.lfs").write_text("torn")
+    with pytest.raises(DownloadError, match="is damaged: delete it"):
+        weights.obtain(published, cache=tmp_path)
+
+
+def test_of_several_addresses_the_first_that_is_there_is_taken_and_later_the_cached_one(tmp_path: Path) -> None:
+    with serving(hub(BODY, missing=("a.safetensors", "b.safetensors"))) as (url, seen):
+        candidates = [on_hub(url, "a.safetensors"), on_hub(url, "b.safetensors"), on_hub(url, "c.bin")]
+        assert weights.obtain_first(candidates, cache=tmp_path).path.name == "x--c.bin"
+        asked = len(seen)
+        assert weights.obtain_first(candidates, cache=tmp_path).path.name == "x--c.bin"
+        assert len(seen) == asked
+        with pytest.raises(DownloadError, match="/resolve/main/b.safetensors"):
+            weights.obtain_first(candidates[:2], cache=tmp_path)
+
+
+def test_other_faults_than_a_missing_file_are_not_passed_over(tmp_path: Path) -> None:
+    with serving(lambda asked: asked.reply(503, b"")) as (url, seen):
+        with pytest.raises(DownloadError, match="/resolve/main/a"):
+            weights.obtain_first([on_hub(url, "a"), on_hub(url, "b")], cache=tmp_path)
+        assert len(seen) == 1

@@ -10,7 +10,7 @@ import shutil
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -25,6 +25,8 @@ Progress: TypeAlias = Callable[[int, int], None]
 
 _CHUNK_BYTES = 1 << 20
 _TIMEOUT_S = 30.0
+_POINTER_BYTES = 1024  # a Git LFS pointer has three lines
+_POINTER = re.compile(r"^oid sha256:([0-9a-f]{64})$", re.MULTILINE)
 _DIGEST = re.compile(r"(sha256):([0-9a-f]{8,64})|(md5):([0-9a-f]{32})")
 
 
@@ -35,8 +37,9 @@ class Published:
     Attributes:
         url: Where they can be fetched.
         file_name: Under which they are cached.
-        digest: `sha256:` and 64 hexadecimal digits, or the first eight or more where no more was published.
-        size_bytes: Of the download.
+        digest: `sha256:` and 64 hexadecimal digits, or the first eight or more where no more was published; or `lfs:` and the
+            address of the Git LFS pointer that tells it.
+        size_bytes: Of the download; 0 where nobody says.
         licence: Of the weights.
         source: Who made them.
     """
@@ -82,12 +85,39 @@ def obtain(
     if path is not None:
         return given(path, cache)
     target = cache / "weights" / published.file_name
-    if target.is_file():  # hashed once: the larger networks take a second
-        found = sha256_of(target)
-        if f"sha256:{found}".startswith(published.digest):
-            return Weights(target, found)
-    download(published.url, target, published.digest, progress)
+    try:
+        digest = _told(published, target)
+        if target.is_file():  # hashed once: the larger networks take a second
+            found = sha256_of(target)
+            if f"sha256:{found}".startswith(digest):
+                return Weights(target, found)
+        download(published.url, target, digest, progress)
+    except DownloadError as error:
+        size = f"; it has {published.size_bytes / 1e6:,.0f} MB" if published.size_bytes else ""
+        raise DownloadError(f"{error}{size}") from error.__cause__
     return Weights(target, sha256_of(target))
+
+
+def obtain_first(
+    published: Sequence[Published],
+    path: Path | None = None,
+    progress: Progress | None = None,
+    cache: Path | None = None,
+) -> Weights:
+    """As `obtain`, of a file that may lie at one of several addresses: what is cached first, then the first that is there.
+
+    Raises:
+        WeightsError: As `obtain`.
+        DownloadError: As `obtain`; of the last address, if the servers of all of them say that there is no such file.
+    """
+    here = [each for each in published if cached(each, cache)]
+    for each in (here or published)[:-1]:
+        try:
+            return obtain(each, path, progress, cache)
+        except DownloadError as error:
+            if getattr(error.__cause__, "code", 0) != 404:
+                raise
+    return obtain((here or published)[-1], path, progress, cache)
 
 
 def given(path: Path, cache: Path | None = None) -> Weights:
@@ -102,13 +132,20 @@ def given(path: Path, cache: Path | None = None) -> Weights:
     return file
 
 
-def by_sha256(sha256: str, cache: Path | None = None) -> Path | None:
-    """The cached file of weights with this content, or None."""
+def by_sha256(sha256: str, cache: Path | None = None, likely: Sequence[str] = ()) -> Path | None:
+    """The cached file of weights with this content, or None.
+
+    Args:
+        sha256: 64 hexadecimal digits.
+        cache: Instead of `cache_folder()`.
+        likely: Names of files to look at first: hashing all there are takes seconds for each gigabyte.
+    """
     folder = (cache or cache_folder()) / "weights"
     remembered = folder / "by-sha256" / sha256
     if remembered.is_file() and sha256_of(remembered) == sha256:  # a hard link changes with the user's file
         return remembered
-    files = sorted(path for path in folder.glob("*") if path.is_file() and path.suffix not in (".part", ".lock"))
+    files = [path for path in folder.glob("*") if path.is_file() and path.suffix not in (".part", ".lock", ".lfs")]
+    files.sort(key=lambda path: (path.name not in likely, path.name))
     return next((path for path in files if sha256_of(path) == sha256), None)
 
 
@@ -182,6 +219,33 @@ def _parsed(digest: str) -> tuple[str, str]:
     if found is None:
         raise BadArgument(f"{digest!r} is no digest: pass sha256: and 8 to 64 hexadecimal digits, or md5: and 32")
     return found[1] or found[3], found[2] or found[4]
+
+
+def _told(published: Published, target: Path) -> str:
+    """The digest of what was published; one that a pointer tells is asked for once, and kept beside the file."""
+    kind, _, url = published.digest.partition(":")
+    if kind != "lfs":
+        return published.digest
+    kept = target.with_name(target.name + ".lfs")
+    if not kept.is_file():
+        try:
+            answer = _Answer(url, published.file_name, 0)
+        except DownloadError as error:
+            raise DownloadError(str(error).replace(url, published.url)) from error.__cause__
+        with contextlib.closing(answer):
+            told = next(answer.chunks(), b"")[:_POINTER_BYTES].decode("ascii", "replace")
+        found = _POINTER.search(told)
+        if found is None:
+            raise DownloadError(
+                f"{url} tells no SHA-256 that {published.file_name} could be checked by: fetch {published.url} elsewhere and "
+                "pass its path with --weights"
+            )
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(f"oid sha256:{found[1]}\n")
+    found = _POINTER.search(kept.read_text())
+    if found is None:
+        raise DownloadError(f"{kept} is damaged: delete it and try again")
+    return f"sha256:{found[1]}"
 
 
 def _fetch_right(url: str, target: Path, digest: str, progress: Progress | None) -> None:
