@@ -66,7 +66,8 @@ class Recipe:
         side: Pixels are side × side.
         resize: `crop`: the shorter side becomes `shorter`, then the centre side × side is cut out.
             `squash`: both sides become `side`, whatever the aspect ratio.
-        shorter: For `crop`, the length in pixels of the shorter side before the cut.
+        shorter: For `crop`, the length in pixels of the shorter side before the cut. For `squash`, that of both sides before the
+            centre is cut out, where it is more than `side`.
         resample: The interpolation; antialiased when it shrinks.
         mean: Per channel, of values in 0..1; subtracted.
         std: Per channel, of values in 0..1; divided by.
@@ -79,6 +80,9 @@ class Recipe:
     resample: Literal["bilinear", "bicubic", "lanczos", "box"] = "bilinear"
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+
+_NO_IDENTITY = ("licence", "source", "paper", "size_bytes")  # of a card: what changes no embedding
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,7 @@ class Card:
         licence: Of the weights, or of the method when there are none.
         source: Where the weights come from.
         paper: What to cite.
+        size_bytes: Of the file of weights; 0 when there are none, or nobody says.
     """
 
     name: str
@@ -115,11 +120,12 @@ class Card:
     licence: str = ""
     source: str = ""
     paper: str = ""
+    size_bytes: int = 0
 
     @property
     def fingerprint(self) -> str:
-        """16 hexadecimal digits over everything that changes an embedding (not over licence, source, paper)."""
-        told = {name: value for name, value in self._told().items() if name not in ("licence", "source", "paper")}
+        """16 hexadecimal digits over everything that changes an embedding (not over licence, source, paper, size)."""
+        told = {name: value for name, value in self._told().items() if name not in _NO_IDENTITY}
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
 
     def to_json(self) -> str:
@@ -139,7 +145,7 @@ class Card:
         return {name: value for name, value in asdict(self).items() if value or name not in _LATER}
 
 
-_LATER = ("quantised",)
+_LATER = ("quantised", "size_bytes")
 
 
 @dataclass(frozen=True, slots=True)

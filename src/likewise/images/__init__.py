@@ -169,13 +169,14 @@ def _check(recipe: Recipe) -> None:
 
 def _target(recipe: Recipe, width: int, height: int) -> tuple[int, int]:
     if recipe.resize == "squash":
-        return recipe.side, recipe.side
+        side = max(recipe.side, recipe.shorter)
+        return side, side
     return shortened((width, height), recipe.shorter)
 
 
 def _plan(picture: Picture, recipe: Recipe) -> Plan:
     if recipe.resize == "squash":
-        return whole(picture.size, (recipe.side, recipe.side))
+        return whole(picture.size, _target(recipe, picture.width, picture.height), recipe.side)
     return centre_cut(picture.size, (picture.width, picture.height), recipe.shorter, recipe.side)
 
 

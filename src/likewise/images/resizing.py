@@ -56,9 +56,12 @@ def shortened(upright: tuple[int, int], shorter: int) -> tuple[int, int]:
     return (shorter, longer) if width <= height else (longer, shorter)
 
 
-def whole(decoded: tuple[int, int], size: tuple[int, int]) -> Plan:
-    """All of the picture becomes `size`, whatever that does to its shape."""
-    return Plan((0, 0, *decoded), size, (0, 0, *size))
+def whole(decoded: tuple[int, int], size: tuple[int, int], side: int | None = None) -> Plan:
+    """All of the picture becomes `size`, whatever that does to its shape; with a `side`, the centre side × side is kept."""
+    if side is None:
+        return Plan((0, 0, *decoded), size, (0, 0, *size))
+    left, top = round((size[0] - side) / 2), round((size[1] - side) / 2)
+    return Plan((0, 0, *decoded), size, (left, top, left + side, top + side))
 
 
 def carry_out(picture: Picture, plan: Plan, resample: Resampling) -> PilImage:
