@@ -11,6 +11,8 @@ SHARDS ?= auto
 # One matching pair; the tests need no compiled operator of torchvision, so it goes in beside whatever torch there is.
 TORCH := torch==2.13.0
 TORCHVISION := torchvision==0.28.0
+# Networks by name; each wishes for a torch and a torchvision of its own, so what else they need is among the extra `dev`.
+BACKBONES := timm==1.0.31 open_clip_torch==3.3.0
 # A peer that the metrics are compared with; its own wish for torch must not change the one above.
 TORCHMETRICS := torchmetrics==1.9.0 lightning-utilities==0.15.3
 
@@ -29,7 +31,7 @@ $(VENV)/.base: pyproject.toml | $(BIN)/python
 
 $(VENV)/.dev: pyproject.toml $(VENV)/.base
 	$(BIN)/pip install --quiet $(TORCH)
-	$(BIN)/pip install --quiet --no-deps $(TORCHVISION) $(TORCHMETRICS)
+	$(BIN)/pip install --quiet --no-deps $(TORCHVISION) $(BACKBONES) $(TORCHMETRICS)
 	$(BIN)/pip install --quiet --editable '.[dev]'
 	@touch $@
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import logging
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -89,3 +91,26 @@ def run_python() -> Callable[[str], str]:
         return done.stdout.strip()
 
     return run
+
+
+@pytest.fixture(scope="session")
+def small_networks(torchvision: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """Small networks of each library as files, and what the libraries make of pictures: tests/small_networks.py."""
+    pytest.importorskip("timm")
+    pytest.importorskip("open_clip")
+    import small_networks as small
+
+    folder = tmp_path_factory.mktemp("small")
+    logging.getLogger().addHandler(quiet := logging.NullHandler())
+    with pytest.MonkeyPatch.context() as patch:
+        small.register_clip(patch)
+        made = [
+            small.of_torchvision("resnet18", folder, "fc"),
+            small.of_torchvision("mobilenet_v3_small", folder, "classifier.3"),
+            small.of_timm("test_vit.r160_in1k", folder),
+            small.of_timm("test_resnet.r160_in1k", folder),
+            small.of_timm("test_convnext.r160_in1k", folder),
+            small.of_open_clip(folder),
+        ]
+        yield {each.name: each for each in made}
+    logging.getLogger().removeHandler(quiet)

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -371,3 +372,15 @@ def test_interrupts_and_closed_pipes_are_quiet(
     with pytest.raises(SystemExit) as left:
         cli.main()
     assert left.value.code == code
+
+
+def test_a_network_of_torch_by_any_of_its_names_goes_on_with_its_collection(
+    run: Run, pictures: Path, small_networks: dict[str, Any]
+) -> None:
+    weights = small_networks["resnet18"].file
+    told = run("index", pictures, "--model", "resnet18/layer4|gem", "--weights", weights, "--recipe", "crop-32").output
+    assert "model resnet18:IMAGENET1K_V1/layer4|gem" in told
+    assert "4 unchanged" in run("index", pictures, "--model", "torchvision/resnet18/layer4|gem").output
+    result = run("index", pictures, "--model", "resnet18/layer3", fails=True)
+    assert "pass --model resnet18:IMAGENET1K_V1/layer4|gem" in str(result.exception)
+    assert "green.png" in run("search", pictures / "green.png", "-k", "1").output

@@ -19,8 +19,25 @@ PLAIN = ("classical", "pixels", "compact")
 NETWORKS = ("vgg19/fc1@cifar", "vgg19/conv5_4@cifar", "vgg19/pool5@imagenet")
 
 
-@pytest.fixture(params=PLAIN + NETWORKS, scope="module")
+SMALL = (
+    "resnet18",
+    "resnet18/layer3|rmac*0.5+layer4|gem@flip",
+    "mobilenet_v3_small/features.4|rmac@scales=1,0.5",
+    "timm/test_vit.r160_in1k",
+    "timm/test_vit.r160_in1k/block.2/cls+block.4|gem",
+    "timm/test_resnet.r160_in1k/layer3.0",
+    "timm/test_convnext.r160_in1k/stage.2|spoc",
+    "open_clip/tiny/laion_none",
+    "open_clip/tiny/laion_none/block.1/patches",
+)
+
+
+@pytest.fixture(params=PLAIN + NETWORKS + SMALL, scope="module")
 def encoder(request: pytest.FixtureRequest) -> Encoder:
+    if request.param in SMALL:
+        small = request.getfixturevalue("small_networks")
+        weights = next(each.file for name, each in small.items() if request.param.startswith(name))
+        return encoders.load(request.param, weights=weights, device="cpu")
     name, _, recipe = request.param.partition("@")
     weights = request.getfixturevalue("vgg19_weights") if recipe else None
     return encoders.load(name, recipe=recipe or None, weights=weights, device="cpu")

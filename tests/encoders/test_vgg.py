@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from likewise import encoders, weights
-from likewise.encoders.networks import vgg
-from likewise.errors import BadArgument, MissingExtra, UnknownName, WeightsError
-
 torch = pytest.importorskip("torch")
+
+from likewise import encoders, weights
+from likewise.encoders.naming import Name
+from likewise.encoders.networks import layers, loading, vgg
+from likewise.encoders.networks.network import RECIPES, Network, Tap
+from likewise.errors import BadArgument, MissingExtra, UnknownName, WeightsError
 
 MEAN = {"imagenet": (0.485, 0.456, 0.406), "cifar": (0.4914, 0.4822, 0.4465)}
 STD = {"imagenet": (0.229, 0.224, 0.225), "cifar": (0.2023, 0.1994, 0.2010)}
@@ -46,7 +48,7 @@ def test_vectors_are_those_of_torchvision(
 ) -> None:
     encoder = encoders.load(f"vgg19/{layer}", recipe=recipe, weights=vgg19_weights, device="cpu")
     pixels = pictures(3, side)
-    near(encoder.encode(pixels), by_hand(vgg19_network, pixels, recipe, vgg.module_path(layer)))
+    near(encoder.encode(pixels), by_hand(vgg19_network, pixels, recipe, vgg.layers(vgg19_network)[layer]))
     assert encoder.card.dim == (1000 if layer == "logits" else 4096)
     assert not encoder.card.unit
 
@@ -55,7 +57,7 @@ def test_vectors_are_those_of_torchvision(
 def test_maps_are_averaged_and_made_unit(vgg19_network, vgg19_weights: Path, layer: str) -> None:
     encoder = encoders.load(f"vgg19/{layer}", recipe="cifar", weights=vgg19_weights, device="cpu")
     pixels = pictures(3, 32)
-    wanted = by_hand(vgg19_network, pixels, "cifar", vgg.module_path(layer)).mean(axis=(2, 3))
+    wanted = by_hand(vgg19_network, pixels, "cifar", vgg.layers(vgg19_network)[layer]).mean(axis=(2, 3))
     near(encoder.encode(pixels), wanted / np.linalg.norm(wanted, axis=1, keepdims=True))
     assert (encoder.card.pooling, encoder.card.metric) == ("mean", "cosine")
 
@@ -118,7 +120,7 @@ def test_what_is_no_file_of_weights_is_refused_and_never_run(
 def test_the_older_format_of_files_is_read_too(vgg19_network, tmp_path: Path) -> None:
     state = {name: value[:1].clone() for name, value in vgg19_network.state_dict().items()}
     torch.save(state, tmp_path / "w.pth", _use_new_zipfile_serialization=False)  # as the published file of 2017
-    read = vgg.state_of(tmp_path / "w.pth")
+    read = loading.state_of(tmp_path / "w.pth")
     assert read.keys() == state.keys()
     assert all(torch.equal(read[name], state[name]) for name in state)
 
@@ -130,18 +132,27 @@ def test_a_table_of_other_things_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "layer", ["fc3", "conv6_1", "conv1_3", "conv3_5", "pool6", "features.37", "classifier.7", "avgpool", "x"]
+    "layer", ["fc3", "conv6_1", "conv1_3", "conv3_5", "pool6", "features.37", "classifier.7", "avgpool", "x", "fc1/cls"]
 )
-def test_layers_that_are_not_there_are_refused(layer: str) -> None:
-    with pytest.raises(UnknownName, match="conv1_1 to conv5_4"):
-        vgg.module_path(layer)
+def test_layers_that_are_not_there_are_refused(vgg19_network, layer: str) -> None:
+    network = Network(
+        Name("torchvision", "vgg19"),
+        vgg19_network,
+        RECIPES["cifar"],
+        Tap(),
+        "",
+        layers=vgg.layers(vgg19_network),
+        closed=True,
+    )
+    with pytest.raises(UnknownName, match="conv1_1 to conv5_4|no layer 'fc1/cls'"):
+        layers.find(network, layer)
 
 
 def test_every_named_layer_is_the_activation_behind_its_module(vgg19_network) -> None:
     names = [f"conv{b}_{i}" for b, count in enumerate((2, 2, 4, 4, 4), 1) for i in range(1, count + 1)]
-    kinds = [type(vgg19_network.get_submodule(vgg.module_path(name))) for name in [*names, "fc1", "fc2"]]
+    kinds = [type(vgg19_network.get_submodule(vgg.layers(vgg19_network)[name])) for name in [*names, "fc1", "fc2"]]
     assert set(kinds) == {torch.nn.ReLU}
-    pools = [vgg19_network.get_submodule(vgg.module_path(f"pool{b}")) for b in range(1, 6)]
+    pools = [vgg19_network.get_submodule(vgg.layers(vgg19_network)[f"pool{b}"]) for b in range(1, 6)]
     assert {type(pool) for pool in pools} == {torch.nn.MaxPool2d}
 
 
@@ -157,8 +168,27 @@ def test_layers_of_one_pass_are_those_of_the_single_encoders(vgg19_weights: Path
     assert [rows.shape for rows in shared.encode(pixels[:0])] == [(0, card.dim) for card in shared.cards]
 
 
+def test_vectors_of_vgg_are_made_unit_too_where_they_are_one_part_of_several(vgg19_weights: Path) -> None:
+    pixels = pictures(2, 32)
+    names = ["vgg19/fc1+conv5_4|gem", "vgg19/fc1", "vgg19/conv5_4|gem"]
+    (shared,) = encoders.load_together(names, recipe="cifar", weights=vgg19_weights, device="cpu")
+    whole, first, second = shared.encode(pixels)
+    both = np.concatenate([first / np.linalg.norm(first, axis=1, keepdims=True), second], axis=1)
+    np.testing.assert_allclose(whole, both / np.linalg.norm(both, axis=1, keepdims=True), rtol=0, atol=1e-6)
+    assert [card.metric for card in shared.cards] == ["cosine", "l2", "cosine"]
+
+
+def test_raw_vectors_stay_raw_when_they_are_averaged(vgg19_weights: Path) -> None:
+    names = ["vgg19/fc1", "vgg19/fc1@flip"]
+    plain, flipped = (encoders.load(each, recipe="cifar", weights=vgg19_weights, device="cpu") for each in names)
+    pixels = pictures(2, 32)
+    wanted = (plain.encode(pixels) + plain.encode(np.ascontiguousarray(pixels[:, :, ::-1]))) / 2
+    np.testing.assert_allclose(flipped.encode(pixels), wanted, rtol=0, atol=1e-5 * wanted.max())
+    assert not flipped.card.unit
+
+
 def test_poolings_by_hand(vgg19_network, vgg19_weights: Path) -> None:
-    maps = by_hand(vgg19_network, pictures(2, 32), "cifar", vgg.module_path("conv2_2")).astype(np.float64)
+    maps = by_hand(vgg19_network, pictures(2, 32), "cifar", vgg.layers(vgg19_network)["conv2_2"]).astype(np.float64)
     wanted = {
         "max": maps.max(axis=(2, 3)),
         "gem": np.cbrt((np.maximum(maps, 1e-6) ** 3).mean(axis=(2, 3))),
@@ -171,14 +201,14 @@ def test_poolings_by_hand(vgg19_network, vgg19_weights: Path) -> None:
 
 
 def test_poolings_that_are_not_there_are_refused(vgg19_weights: Path) -> None:
-    with pytest.raises(UnknownName, match="mean, max, gem"):
+    with pytest.raises(UnknownName, match="'median': did you mean mean"):
         encoders.load("vgg19/conv2_2|median", weights=vgg19_weights)
     with pytest.raises(BadArgument, match=r"no map .* without \|max"):
         encoders.load("vgg19/fc1|max", weights=vgg19_weights)
 
 
 def test_wrong_wishes_are_refused(vgg19_weights: Path) -> None:
-    with pytest.raises(UnknownName, match="imagenet or cifar"):
+    with pytest.raises(UnknownName, match="take imagenet, cifar, crop-N"):
         encoders.load("vgg19/fc1", recipe="mnist", weights=vgg19_weights)
     with pytest.raises(BadArgument, match="--device cpu"):
         encoders.load("vgg19/pool1", recipe="cifar", weights=vgg19_weights, device="cuda:77")

@@ -114,6 +114,7 @@ def _opened(folder: str | None, wanted: Wanted, sources: dict[str, Source]) -> C
     """The collection that is there, if it fits what is wanted; else a new one."""
     from likewise import collection as here
     from likewise import encoders
+    from likewise.encoders import naming
     from likewise.errors import NoCollection, StoreMismatch
     from likewise.stores.local import LocalStore
 
@@ -129,17 +130,20 @@ def _opened(folder: str | None, wanted: Wanted, sources: dict[str, Source]) -> C
         found.demand_whitening(whitening, model.model, model.recipe)
     elif model.is_default and wanted.dtype in (None, dtype):
         return found
-    same_model = model.model in (None, card.name) and model.recipe in (None, card.recipe.name)
+    same_name = model.model is None or naming.same(model.model, card.name)
+    same_model = same_name and model.recipe in (None, card.recipe.name)
     if whitening is not None or (same_model and found.whitening is not None):
         store = LocalStore.create(found.store.folder, card, wanted.dtype or dtype)
         return here.Collection(store, load=model.loader())
-    if model.model not in (None, card.name) and not encoders.is_file(model.model):
+    if model.model is not None and not same_name and not encoders.is_file(model.model):
         raise StoreMismatch(
             f"{found.store.folder} holds {card.name} embeddings, not {model.model}: pass --model {card.name}, "
             "or keep the other model in a collection of its own with -c DIR"
         )
-    same = replace(model, model=model.model or card.name, recipe=model.recipe or card.recipe.name)
-    return here.Collection.create(found.store.folder, same.loaded(card.quantised), dtype=wanted.dtype or dtype)
+    told = card.name if same_name or model.model is None else model.model
+    same = replace(model, model=told, recipe=model.recipe or card.recipe.name)
+    encoder = same.loaded(card.weights_sha256, card.quantised)
+    return here.Collection.create(found.store.folder, encoder, dtype=wanted.dtype or dtype)
 
 
 def _created(folder: Path, wanted: Wanted, sources: dict[str, Source]) -> Collection:

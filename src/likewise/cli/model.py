@@ -30,8 +30,13 @@ def model_options(about: str) -> Callable[[Command], Command]:
             click.option(
                 "--weights", type=click.Path(path_type=Path), help="A file of weights instead of the published ones."
             ),
-            click.option("--recipe", help="How the model's input is made, where there is a choice: imagenet, cifar."),
-            click.option("--model", help=f"{about}: compact (default), classical, vgg19/fc1, FILE.onnx …"),
+            click.option(
+                "--recipe",
+                help="How the model's input is made, where there is a choice: imagenet, cifar, crop-N, squash-N.",
+            ),
+            click.option(
+                "--model", help=f"{about}: compact (default), resnet50, vgg19/fc1, timm/…, open_clip/…, FILE.onnx …"
+            ),
         ):
             command = option(command)
         return command
@@ -80,10 +85,11 @@ class WantedModel:
         """Whether nothing was said about which embeddings are wanted."""
         return not (self.model or self.recipe or self.weights)
 
-    def loaded(self, quantised: str = "") -> Encoder:
+    def loaded(self, sha256: str | None = None, quantised: str = "") -> Encoder:
         """The encoder; a bar shows the download, if there is one.
 
         Args:
+            sha256: Of the weights that a collection was made with, which the cache may have; not of those in a file that was named.
             quantised: SHA-256 of the int8 network that a collection was made with.
         """
         from likewise import encoders
@@ -94,6 +100,7 @@ class WantedModel:
                 self.model or DEFAULT_MODEL,
                 recipe=self.recipe,
                 weights=self.weights,
+                sha256=sha256 if self.weights is None else None,
                 device=self.device,
                 progress=progress,
                 runtime=self.runtime,

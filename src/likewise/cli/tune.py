@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,8 +37,10 @@ _VGG19 = (
     metavar="NAME",
     help="To choose from; again for more.  [default: compact, classical, and with weights eight layers of vgg19]",
 )
-@click.option("--weights", type=click.Path(path_type=Path), help="Of vgg19, instead of the published ones.")
-@click.option("--recipe", help="Of vgg19: imagenet, cifar.")
+@click.option(
+    "--weights", type=click.Path(path_type=Path), help="Of a network of torch, instead of the published ones."
+)
+@click.option("--recipe", help="Of networks of torch: imagenet, cifar, crop-N, squash-N.")
 @click.option("--images", default=1000, show_default=True, type=click.IntRange(20), help="To look at, at the most.")
 @click.option("--out", default=".", type=click.Path(path_type=Path), help="Where a chosen whitening is kept.")
 @click.option("--seed", default=0, show_default=True)
@@ -101,17 +104,19 @@ def _interval(found: Interval) -> str:
 
 
 def _advise(found: Tuned, place: str, out: Path) -> None:
+    from likewise.encoders import naming
+
     chosen = found.chosen
     model = chosen.card.name
     if chosen.whitening is not None:
         out.mkdir(parents=True, exist_ok=True)
-        target = out / f"{model.replace('/', '-').replace('|', '-')}-pca{chosen.dim}.npz"
+        target = out / f"{re.sub(r'[^A-Za-z0-9_.-]', '-', model)}-pca{chosen.dim}.npz"
         chosen.whitening.write(target)
         model = str(target)
     click.echo(found.why)
     recipe = (
         f" --recipe {chosen.card.recipe.name}"
-        if chosen.card.name.startswith("vgg19") and chosen.whitening is None
+        if naming.parse(chosen.card.name) is not None and chosen.whitening is None
         else ""
     )
     click.echo(f"take it: likewise index {place} --model '{model}'{recipe}")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, cast, runtime_checkable
 
 from likewise import seams
+from likewise.encoders import naming
+from likewise.encoders.naming import Name
 from likewise.encoders.runtimes import Precision, Running, Runtime, is_installed, machine, running
-from likewise.errors import BadArgument, WeightsError
+from likewise.errors import BadArgument, MissingExtra, WeightsError
 from likewise.types import Card, Embeddings, Pixels
 
 
@@ -62,6 +64,7 @@ class Wish:
         precision: `auto`, `fp32`, `bf16`, `int8`.
         quantised: SHA-256 of the int8 network that is wanted; empty for any.
         threads: Of the arithmetic; 0 for all processors that this process may use.
+        of_card: Whether a collection's card asks, and no user who typed the name.
     """
 
     layer: str = ""
@@ -74,6 +77,7 @@ class Wish:
     precision: Precision = "auto"
     quantised: str = ""
     threads: int = 0
+    of_card: bool = False
 
 
 _NO_MEMORY = ("out of memory", "allocate memory", "bad allocation", "bad_alloc")
@@ -82,21 +86,31 @@ _FAMILIES = {
     "compact": "likewise.encoders.onnx:compact",
     "classical": "likewise.encoders.plain:classical",
     "pixels": "likewise.encoders.plain:pixels",
-    "vgg19": "likewise.encoders.networks.vgg:vgg19",
     "onnx": "likewise.encoders.onnx:onnx",
     "whitened": "likewise.encoders.whitened:whitened",
+    "torchscript": "likewise.encoders.networks.from_file:torchscript",
+    "exported": "likewise.encoders.networks.from_file:exported",
 }
-_FILES = {".onnx": "onnx", ".npz": "whitened"}  # ending of a file → the family that reads it
-_TOGETHER = {"vgg19": "likewise.encoders.networks.vgg:together"}
+_FILES = {  # ending of a file → the family that reads it
+    ".onnx": "onnx",
+    ".npz": "whitened",
+    ".pt": "torchscript",
+    ".ts": "torchscript",
+    ".pt2": "exported",
+}
+_NETWORKS = {
+    "one": "likewise.encoders.networks.encoder:load",
+    "several": "likewise.encoders.networks.encoder:together",
+}
 _LAYERS = {"vgg19": ("fc1", "fc2", "pool5", "conv5_4")}
+_PATTERNS = ("timm/NAME", "open_clip/NAME/WEIGHTS", "MODULE:FACTORY")
 
 
 def names() -> list[str]:
-    """What can be asked for; a network has more layers than its most used ones, which are listed: docs/encoders.md."""
-    families = seams.names("encoder", _FAMILIES)
-    return [name for family in families if family not in _FILES.values() for name in _named(family)] + [
-        f"FILE{ending}" for ending in _FILES
-    ]
+    """What can be asked for; networks have any number of layers, and a few of VGG-19's are listed: docs/encoders.md."""
+    families = [name for name in seams.names("encoder", _FAMILIES) if name not in _FILES.values()]
+    networks = [name for network in naming.TORCHVISION for name in _named(network)]
+    return [*families, *networks, *_PATTERNS, *(f"FILE{ending}" for ending in _FILES)]
 
 
 def is_file(name: str) -> bool:
@@ -120,7 +134,7 @@ def load(  # noqa: PLR0913 - one for each field of a wish
     """Load an encoder.
 
     Args:
-        name: A family, such as `compact`, a family and a layer, such as `vgg19/fc1`, or a FILE.onnx or FILE.npz.
+        name: A family, such as `compact`, a network and its layers, such as `vgg19/fc1`, or a FILE.onnx or FILE.npz: docs/encoders.md.
         recipe: How its input is made, where there is a choice; the family's default unless given.
         weights: A file of weights instead of the published one.
         sha256: Of the weights that are wanted, when no file is given; taken from the cache.
@@ -138,21 +152,31 @@ def load(  # noqa: PLR0913 - one for each field of a wish
         DownloadError: If they must be fetched and cannot be.
         BadArgument: If this network cannot be run that way.
     """
+    return _loaded(
+        name, Wish("", recipe, weights, sha256 or None, device, progress, runtime, precision, quantised, threads)
+    )
+
+
+def _loaded(name: str, wish: Wish) -> Encoder:
     for ending, files in _FILES.items():
-        if name.endswith(ending):
+        if name.endswith(ending) and not wish.of_card:
             path = Path(name).expanduser()
-            name, weights = f"{files}/{path.stem}", path if weights is None else weights
+            name, wish = f"{files}/{path.stem}", replace(wish, weights=path if wish.weights is None else wish.weights)
+            break
+    network = naming.parse(name)
     family, _, layer = name.partition("/")
-    wish = Wish(layer, recipe, weights, sha256 or None, device, progress, runtime, precision, quantised, threads)
+    wish = replace(wish, layer=layer)
     compiled = _compiled(name, family, wish)
     if compiled is not None:
         return compiled
-    factory = cast("Callable[[Wish], Encoder]", seams.resolve("encoder", family, _FAMILIES))
-    if _is_torch(family):
+    if network is not None or _FAMILIES.get(family, "").startswith("likewise.encoders.networks."):
         _refuse_uncompiled(name, wish)
-    encoder = factory(wish)
+    if network is not None:
+        encoder = cast("Callable[[Name, Wish], Encoder]", _networks("one", name))(network, wish)
+    else:
+        encoder = cast("Callable[[Wish], Encoder]", _resolved(family))(wish)
     found = running(encoder)
-    if runtime not in ("auto", found.runtime) or precision not in ("auto", found.precision):
+    if wish.runtime not in ("auto", found.runtime) or wish.precision not in ("auto", found.precision):
         raise BadArgument(f"{name} is computed by {found.short}: go without --runtime and --precision")
     return encoder
 
@@ -168,6 +192,8 @@ def load_as(
 ) -> Encoder:
     """Load the encoder that a card describes; whoever needs it to be the same compares the fingerprints.
 
+    Code of the user's own (`module:factory`) is run only if its name was typed on this machine before: a card may come from elsewhere.
+
     Args:
         card: Of a collection, or of what was fitted on its embeddings.
         weights: A file, when the one it was made with is not cached.
@@ -179,8 +205,7 @@ def load_as(
     Raises:
         As `load`.
     """
-    return load(
-        card.name,
+    wish = Wish(
         recipe=card.recipe.name,
         weights=weights,
         sha256=card.weights_sha256 or None,
@@ -189,7 +214,9 @@ def load_as(
         precision=precision,
         quantised=card.quantised if precision in ("auto", "int8") else "",
         threads=threads,
+        of_card=True,
     )
+    return _loaded(card.name, wish)
 
 
 def plan(card: Card, runtime: Runtime = "auto", precision: Precision = "auto") -> Running:
@@ -294,10 +321,6 @@ def _refuse_uncompiled(name: str, wish: Wish) -> None:
         raise BadArgument(f"{name} has bf16 once it is compiled: run `likewise compile {name} --precision bf16` first")
 
 
-def _is_torch(family: str) -> bool:
-    return _FAMILIES.get(family, "").startswith("likewise.encoders.networks.")
-
-
 def lacks_memory(error: Exception) -> bool:
     """Whether this is how Python, torch, ONNX Runtime or OpenVINO say that memory does not suffice.
 
@@ -338,30 +361,30 @@ class _Alone:
 def load_together(
     names: Sequence[str], *, recipe: str | None = None, weights: Path | None = None, device: str = "auto"
 ) -> list[Together]:
-    """Load several encoders, the layers of one network as one.
+    """Load several encoders, those of one network as one.
 
     Args:
         names: As for `load`.
-        recipe: Of the families that have a choice.
-        weights: A file for the families that have published weights.
+        recipe: Of the networks of torch, which have a choice.
+        weights: A file for the networks of torch instead of their published weights.
         device: As for `load`.
 
     Raises:
         As `load`.
     """
-    grouped: dict[str, list[str]] = {}
+    grouped: dict[object, list[tuple[str, Name | None]]] = {}
     for name in names:
-        family, slash, layer = name.partition("/")
-        shared = family in _TOGETHER and slash
-        grouped.setdefault(family if shared else name, []).append(layer if shared else "")
+        network = naming.parse(name) if not name.endswith(tuple(_FILES)) else None
+        key = name if network is None else (network.trunk, network.flip, network.scales)
+        grouped.setdefault(key, []).append((name, network))
     made: list[Together] = []
-    for name, layers in grouped.items():
-        if name in _TOGETHER and layers != [""]:
-            factory = cast("Callable[[Wish, Sequence[str]], Together]", seams.resolve("encoder", name, _TOGETHER))
-            made.append(factory(Wish("", recipe, weights, None, device), layers))
+    for group in grouped.values():
+        networks = [network for _, network in group if network is not None]
+        if networks:
+            factory = cast("Callable[[Sequence[Name], Wish], Together]", _networks("several", group[0][0]))
+            made.append(factory(networks, Wish("", recipe, weights, None, device)))
         else:
-            takes = name.partition("/")[0] in _TOGETHER
-            made.append(_Alone(load(name, recipe=recipe if takes else None, weights=weights if takes else None)))
+            made.append(_Alone(load(group[0][0], device=device)))
     return made
 
 
@@ -377,5 +400,19 @@ def refuse_wishes(family: str, wish: Wish, recipe: str) -> None:
         raise BadArgument(f"{family} has one recipe, {recipe}: go without --recipe {wish.recipe}")
 
 
-def _named(family: str) -> list[str]:
-    return [f"{family}/{layer}" for layer in _LAYERS.get(family, ())] or [family]
+def _named(network: str) -> list[str]:
+    return [f"{network}/{layer}" for layer in _LAYERS.get(network, ())] or [network]
+
+
+def _networks(what: str, name: str) -> object:
+    try:
+        return seams.resolve("way to load a network", what, _NETWORKS)
+    except ImportError as error:
+        raise MissingExtra(f"{name} needs torch ({error}): pip install 'likewise[torch]'") from error
+
+
+def _resolved(family: str) -> object:
+    try:
+        return seams.resolve("encoder", family, _FAMILIES | dict.fromkeys(naming.TORCHVISION, _NETWORKS["one"]))
+    except ImportError as error:
+        raise MissingExtra(f"{family} needs torch ({error}): pip install 'likewise[torch]'") from error

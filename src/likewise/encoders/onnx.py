@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
@@ -13,14 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from likewise import images, weights
-from likewise.encoders import Wish, inside
+from likewise.encoders import Wish, described, inside
 from likewise.encoders.compiled import CARD, Compiled, adopted, of_card
 from likewise.encoders.runtimes import Network, Running, choose, machine, open_network
 from likewise.errors import BadArgument, WeightsError
 from likewise.types import Card, Embeddings, Pixels
 
-_RECIPE_FIELDS = ("name", "side", "resize", "shorter", "resample", "mean", "std")
-_CARD_FIELDS = ("dim", "metric", "unit", "layer", "pooling", "version", "licence", "source", "paper")
 _PROBED_BYTES = 256 << 20  # a larger file would be loaded twice for too long: `likewise compile` checks it
 _APART = {"fp32": 1e-3, "bf16": 0.1}  # of the length of an embedding; noise is not what a network was trained on
 _DISAGREES = "OpenVINO and ONNX Runtime do not agree"
@@ -101,13 +98,7 @@ def onnx(wish: Wish) -> Onnx:
     Raises:
         WeightsError: If there is none, it is no ONNX file, or nothing says how its input is made.
     """
-    path = wish.weights
-    if path is None and wish.sha256 is not None:
-        path = weights.by_sha256(wish.sha256)
-        if path is None:
-            raise WeightsError(f"the file of onnx/{wish.layer} is not here any more: pass it with --weights FILE.onnx")
-    if path is None:
-        raise WeightsError("onnx needs a file: pass it as --model FILE.onnx")
+    path = described.wished(wish, "onnx", ".onnx")
     found = adopted(path)
     if found is not None:
         return compiled(found, wish)
@@ -123,49 +114,6 @@ def once(path: Path, wish: Wish | None = None) -> Onnx:
     return _opened(path, f"onnx/{path.stem}", wish or Wish(runtime="onnx"))
 
 
-def card_of(table: Mapping[str, object], name: str, sha256: str, place: Path) -> Card:
-    """The card that a TOML file describes.
-
-    Example of such a file, beside `birds.onnx` as `birds.toml`::
-
-        dim = 384
-        licence = "CC-BY-4.0"
-        [recipe]
-        side = 224
-        resize = "crop"
-        shorter = 256
-        resample = "bicubic"
-        mean = [0.485, 0.456, 0.406]
-        std = [0.229, 0.224, 0.225]
-
-    Args:
-        table: Parsed.
-        name: Of the encoder.
-        sha256: Of the ONNX file.
-        place: The TOML file, for the message.
-
-    Raises:
-        WeightsError: If a field is unknown, missing or of another type.
-    """
-    recipe = table.get("recipe")
-    if not isinstance(recipe, dict) or "side" not in recipe or "dim" not in table:
-        raise WeightsError(f"{place}: wants dim = … and a [recipe] with side = …; see docs/encoders.md for an example")
-    unknown = sorted({*table} - {*_CARD_FIELDS, "recipe"}) + sorted({*recipe} - {*_RECIPE_FIELDS})
-    if unknown:
-        known = ", ".join((*_CARD_FIELDS, *_RECIPE_FIELDS))
-        raise WeightsError(f"{place}: knows no field {', '.join(unknown)}: take {known}")
-    told = {"name": name, "weights_sha256": sha256, **{key: table[key] for key in _CARD_FIELDS if key in table}}
-    try:
-        made = Card.from_json(json.dumps(told | {"recipe": {**_RECIPE_DEFAULTS, "name": name, **recipe}}))
-        images.normalise(np.zeros((0, made.recipe.side, made.recipe.side, 3), np.uint8), made.recipe)
-    except (TypeError, ValueError) as error:
-        raise WeightsError(f"{place}: {error}") from error
-    return made
-
-
-_RECIPE_DEFAULTS: Mapping[str, object] = {"mean": [0.0, 0.0, 0.0], "std": [1.0, 1.0, 1.0]}
-
-
 def compiled(found: Compiled, wish: Wish) -> Onnx:
     """A network that was compiled, under the card of its source.
 
@@ -178,14 +126,12 @@ def compiled(found: Compiled, wish: Wish) -> Onnx:
 
 def _opened(path: Path, name: str, wish: Wish, *, remember: bool = False) -> Onnx:
     inner = inside.metadata(path)
-    file = _remembered(path) if remember else weights.Weights(path, _sha256(path, path.stat().st_mtime_ns))
+    file = described.remembered(path) if remember else weights.Weights(path, _sha256(path, path.stat().st_mtime_ns))
     card = _card(inner, name, file, path)
     known = of_card(card) if card is not None else None
     taken = _taken(wish, bf16_holds=known is not None and known.bf16_holds)
     if card is None:
-        raise WeightsError(
-            f"{path} does not say how its input is made: put a {path.with_suffix('.toml').name} beside it"
-        )
+        raise described.undescribed(path)
     made = Onnx(open_network(file.path, taken), card)
     return made if known is not None or taken.runtime == "onnx" else _probed(made, file.path, wish)
 
@@ -213,26 +159,10 @@ def _taken(wish: Wish, *, bits: int = 0, bf16_holds: bool = False) -> Running:
     return choose(wish.runtime, wish.precision, quantised_bits=bits, bf16_holds=bf16_holds, threads=wish.threads)
 
 
-def _remembered(path: Path) -> weights.Weights:
-    file = weights.given(path)
-    described, kept = path.with_suffix(".toml"), _described(file)
-    if described.is_file() and described.resolve() != kept.resolve():
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_bytes(described.read_bytes())
-    return file
-
-
-def _described(file: weights.Weights) -> Path:
-    return weights.cache_folder() / "weights" / "by-sha256" / f"{file.sha256}.toml"
-
-
 def _card(inner: Mapping[str, str], name: str, file: weights.Weights, path: Path) -> Card | None:
-    beside = next((each for each in (path.with_suffix(".toml"), _described(file)) if each.is_file()), None)
-    if beside is not None:
-        try:
-            return card_of(tomllib.loads(beside.read_text("utf-8")), name, file.sha256, beside)
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise WeightsError(f"{beside} is no TOML: {error}") from error
+    told = described.card_beside(path, file, name)
+    if told is not None:
+        return told
     if CARD not in inner:
         return None
     return Card.from_json(json.dumps(json.loads(inner[CARD]) | {"name": name, "weights_sha256": file.sha256}))

@@ -13,32 +13,31 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from likewise import encoders
+from likewise.encoders.networks.encoder import TorchEncoder
 from likewise.encoders.networks.exporting import state_of
-from likewise.encoders.networks.vgg import Vgg19
 from likewise.encoders.runtimes import Runtime
 from likewise.errors import BadArgument, WeightsError
 from likewise.train.network import Compact
 from likewise.types import Card
 
 
-class Pooled(nn.Module):
-    """Stages of a network, maps averaged over their places, rows unit."""
+class Unit(nn.Module):
+    """A network, its rows made unit."""
 
-    def __init__(self, stages: nn.Module) -> None:
+    def __init__(self, network: nn.Module) -> None:
         super().__init__()
-        self.stages = stages
+        self.network = network
 
     def forward(self, pixels: Tensor) -> Tensor:
         """(n, 3, height, width) → (n, dim) of unit norm."""
-        out = cast(Tensor, self.stages(pixels))
-        return functional.normalize(out.mean(dim=(2, 3)) if out.dim() == 4 else out)
+        return functional.normalize(cast(Tensor, self.network(pixels)))
 
 
 def network_of(name: str, *, recipe: str | None = None, weights: Path | None = None) -> tuple[nn.Module, Card]:
     """A network that can be trained on, and the card of the encoder that it is.
 
     Args:
-        name: `compact`, a FILE.onnx that training of `compact` wrote, or `vgg19/LAYER`.
+        name: `compact`, a FILE.onnx that training of `compact` wrote, or any network of torch, such as `vgg19/LAYER`.
         recipe: Where there is a choice.
         weights: A file instead of the published one.
 
@@ -48,14 +47,14 @@ def network_of(name: str, *, recipe: str | None = None, weights: Path | None = N
     """
     runtime: Runtime = "auto" if name == "compact" or name.endswith(".onnx") else "torch"
     encoder = encoders.load(name, recipe=recipe, weights=weights, device="cpu", runtime=runtime)
-    if isinstance(encoder, Vgg19):
-        return Pooled(encoder.stages), encoder.card
+    if isinstance(encoder, TorchEncoder):
+        return Unit(encoder.module), encoder.card
     if name == "compact":
         return _compact(Path(str(files("likewise.encoders") / "compact.onnx"))), encoder.card
     if name.endswith(".onnx"):
         return _compact(Path(name)), encoder.card
     raise BadArgument(
-        f"{name} cannot be trained on: start from compact, vgg19/LAYER, or a FILE.onnx that training wrote"
+        f"{name} cannot be trained on: start from compact, a network of torch, or a FILE.onnx that training wrote"
     )
 
 
