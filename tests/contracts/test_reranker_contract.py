@@ -15,7 +15,14 @@ from likewise.rerank import Asked, Chain, Shortlists
 from likewise.rerank.held import Held
 from rerank.examples import held, original, textured, turned, with_pictures
 
-CHAINS = ("alpha-qe+k-reciprocal", "dba+diffusion", "dba+dba", "k-reciprocal+aqe+superglobal", "geometry+aqe+geometry")
+CHAINS = (
+    "alpha-qe+k-reciprocal",
+    "dba+diffusion",
+    "dba+dba",
+    "k-reciprocal+aqe+superglobal",
+    "geometry+aqe+geometry",
+    "dba+geometry",
+)
 
 
 @lru_cache(maxsize=1)
