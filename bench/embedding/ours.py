@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import tempfile
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -87,20 +87,42 @@ def indexing(network: str, folder: str, place: str, precision: str, threads: int
     return Work(go, count, facts={"is": f"likewise, {running(encoder)}, {options.workers} decoding", "home": home.name})
 
 
-def parts(model: str, folder: str, place: str, network: str = "", threads: int = 1) -> Work:
-    """Decoding alone, embedding alone, and the whole path, in turns in one process; one turn for each `go`."""
+def parts(network: str, folder: str, place: str, threads: int) -> Work:
+    """Decoding alone, embedding alone, and the whole path, once for each `go`; of `compact` if no network is named."""
     import index
+    from likewise.ingest import Options
 
-    encoder = _loaded(network, folder, "auto", threads) if network else encoders.load(model, threads=threads)
-    source = open_source(place)
+    encoder = _loaded(network, folder, "auto", threads) if network else encoders.load("compact", threads=threads)
+    source, options = open_source(place), Options(workers=threads)
     home = tempfile.TemporaryDirectory(dir=folder)
     numbers = itertools.count()
 
     def go() -> dict[str, float]:
-        return index.turn(source, encoder, Path(home.name) / f"{next(numbers)}", index.options_of(threads))
+        return index.turn(source, encoder, Path(home.name) / f"{next(numbers)}", options)
 
     count = sum(1 for _ in source.items())
     return Work(go, count, facts={"is": f"{encoder.card.name}, {running(encoder)}, {threads} decoding"})
+
+
+def fidelity(labelled: str, count: int, threads: int) -> Work:
+    """Facts: what the default of `compact` keeps of float32, and bf16 beside it where the machine has it and the default is not that."""
+    import precision
+    from likewise.encoders.runtimes import available
+
+    part = precision.part_of(Path(labelled), count)
+    first = encoders.load("compact", runtime="onnx", precision="fp32", threads=threads)
+    default = encoders.load("compact", threads=threads)
+    ways = {"default": default}
+    if any(each.precision == "bf16" for each in available()) and running(default).precision != "bf16":
+        ways["bf16"] = encoders.load("compact", precision="bf16", threads=threads)
+    found = precision.kept(part, first.encode, {name: each.encode for name, each in ways.items()})
+    return Work(
+        facts={
+            "is": f"{len(part.queries)} queries, gallery of {len(part.gallery)}",
+            "kept": {name: asdict(each) for name, each in found.items()},
+            "running": {name: str(running(each)) for name, each in ways.items()},
+        }
+    )
 
 
 def _loaded(network: str, folder: str, precision: Any, threads: int, int8: str = "") -> Encoder:

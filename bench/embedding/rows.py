@@ -30,7 +30,8 @@ class Sizes:
         batch: Images that are embedded at once from memory.
         checked: Photos that `likewise compile` checks on.
         cifar: Images of 32 × 32 in the blog post's loop.
-        photos: Of each size in megapixels.
+        photos: Against peers, of 2 megapixels.
+        whole: In the whole path alone: megapixels, and how many.
         side: Of the matrices whose product is the peak.
         judged: Images of the gallery in the row of fidelity.
     """
@@ -38,12 +39,13 @@ class Sizes:
     batch: int = 32
     checked: int = 32
     cifar: int = 2000
-    photos: tuple[tuple[str, int], ...] = (("2", 128), ("12", 96))
+    photos: int = 128
+    whole: tuple[tuple[str, int], ...] = (("2", 400), ("12", 128))
     side: int = 4096
     judged: int = 3000
 
 
-QUICK = Sizes(batch=2, checked=16, cifar=200, photos=(("2", 20), ("12", 4)), side=512, judged=300)
+QUICK = Sizes(batch=2, checked=16, cifar=200, photos=20, whole=(("2", 20), ("12", 4)), side=512, judged=300)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +101,9 @@ class Setting:
         if subprocess.run([self.peers, "-c", look], check=False).returncode:
             raise Fell(f"not installed: {self.peers} -m pip install --no-deps {peer.packages} (docs/speed.md)")
 
-    def photos(self, size: str) -> str:
+    def photos(self, size: str = "2", count: int = 0) -> str:
         """A folder of photo-like JPEGs, made once."""
-        count = dict(self.sizes.photos)[size]
+        count = count or self.sizes.photos
         place = self.ground.folder / f"photos-{size}-{count}"
         if not place.is_dir():
             draft = place.with_name(place.name + ".part")
@@ -112,7 +114,7 @@ class Setting:
 
     def compiled(self, network: str, *, int8: bool = False) -> dict[str, Any]:
         """Facts of a network that is compiled now, or was before."""
-        given = {"network": network, "folder": self.folder, "photos": self.photos("2"), "int8": int8}
+        given = {"network": network, "folder": self.folder, "photos": self.photos(), "int8": int8}
         given |= {"count": self.sizes.checked, "batch": self.sizes.batch}
         print(f"    compiling {NETWORKS[network].title}", flush=True)
         return self.ground.once(Contender(f"compile {network}", "embedding.ours:compiled", given, threads=self.threads))
@@ -159,13 +161,13 @@ def whole(setting: Setting) -> Iterator[Figure]:
     with setting.going_on("ResNet-50 in the whole path"):
         setting.compiled("resnet50")
         ways.append(("ResNet-50", "resnet50"))
-    for size, _ in setting.sizes.photos:
+    for size, count in setting.sizes.whole:
         for title, network in ways:
             name = f"the whole path, {size} MP, {title}"
             given = {
                 "network": network,
                 "folder": setting.folder,
-                "place": setting.photos(size),
+                "place": setting.photos(size, count),
                 "threads": setting.threads,
             }
             with setting.going_on(name):
@@ -175,7 +177,7 @@ def whole(setting: Setting) -> Iterator[Figure]:
 
 def peers(setting: Setting) -> Iterator[Figure]:
     """From JPEG files, against other programs with a network of the same shape."""
-    place = setting.photos("2")
+    place = setting.photos()
     for peer in PEERS:
         with setting.going_on(peer.name):
             setting.demand(peer)
@@ -234,16 +236,30 @@ def peak(setting: Setting) -> Iterator[Figure]:
 
 def fidelity(setting: Setting) -> Iterator[Figure]:
     """The default precision on the network that was trained, and pictures of a labelled folder."""
-    raise Fell("bench/precision.py is not there")
+    if setting.labelled is None:
+        raise Fell("name a folder with train/CLASS and test/CLASS: --labelled PATH")
+    given = {"labelled": str(setting.labelled.absolute()), "count": setting.sizes.judged, "threads": setting.threads}
+    facts = setting.ground.once(Contender("fidelity", "embedding.ours:fidelity", given, threads=setting.threads))
+    for way, each in facts["kept"].items():
+        ours, theirs = f"compact, {facts['running'][way]}", "ONNX Runtime fp32"
+        for what, value, must, goal, low in (
+            ("cosine to fp32, the least", each["cosine_min"], 0.999, 0.9999, False),
+            ("cosine to fp32, the mean", each["cosine_mean"], 0.999, 0.9999, False),
+            ("entries of the top 7 that are the same", each["overlap"], 0.98, 0.995, False),
+            ("change of P@7", abs(each["precision_change"]), 0.002, 0, True),
+            ("change of mAP", abs(each["ap_change"]), 0.002, 0, True),
+        ):
+            # a change below 0.00005 is written 0.0000, and is none
+            shown = round(value, 4) if low else value
+            yield Figure(
+                *(f"{way}: {what}", ours, theirs, shown, must, goal, low, ""), note=facts["is"], details={"kept": each}
+            )
 
 
 def install(setting: Setting) -> Iterator[Figure]:
     """The base install, and the time to a first result."""
-    place = setting.ground.folder / "photos-20"
-    if not place.is_dir():
-        place.mkdir(parents=True)
-        index.fill(place, "2", 20)
-    given = {"folder": setting.folder, "place": str(place), "rounds": 4}
+    place = setting.photos(count=20)
+    given = {"folder": setting.folder, "place": place, "rounds": 4}
     facts = setting.ground.once(Contender("base install", "embedding.install:base", given))
     yield Figure("base install, on the disk", value=facts["size_mb"], goal=250, low_is_good=True, unit="MB")
     yield Figure("base install, pip", value=facts["install_s"], unit="s", note="with downloads, or from pip's cache")
@@ -334,22 +350,24 @@ def _whole(setting: Setting, contender: Contender) -> Iterator[Figure]:
                 break
             turns.append(process.found())
             print(
-                f"    turn {number + 1}: " + ", ".join(f"{name} {x:.2f} s" for name, x in turns[-1].items()), flush=True
+                f"    turn {number + 1}: " + ", ".join(f"{name} {x:.2f}" for name, x in turns[-1].items()), flush=True
             )
-    slower = [max(each["decoding"], each["embedding"]) / each["whole"] for each in turns]
-    both = [(each["decoding"] + each["embedding"]) / each["whole"] for each in turns]
-    middle = {name: ready["images"] / statistics.median(each[name] for each in turns) for name in turns[0]}
+    slower, both = index.shares(turns)
+    middle = {
+        name: ready["images"] / statistics.median(each[name] for each in turns)
+        for name in ("decoding", "embedding", "whole")
+    }
     speeds = ", ".join(f"{name} {speed:,.1f}/s" for name, speed in middle.items())
     yield Figure(
         f"{contender.name}: share of the slower of decoding alone and embedding alone",
         ready["facts"]["is"],
-        value=statistics.median(slower),
+        value=slower,
         must=0.8,
         goal=0.95,
         unit="",
         our_speed=middle["whole"],
         note=f"{speeds}; each part alone has all {setting.threads} processors, so that where both want them, "
-        f"their sum is what can be had: of that it is {statistics.median(both):.2f}",
+        f"their sum is what can be had: of that it is {both:.2f}",
         details={"turns": turns},
     )
 
