@@ -15,7 +15,6 @@ test/CLASS; install, the wheel in a fresh environment.
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from pathlib import Path
 from embedding.contest import Fell, Ground
 from embedding.figures import Report, machine
 from embedding.rows import QUICK, ROWS, Setting, Sizes
+from likewise.pipeline import processors
 
 
 def arguments() -> argparse.Namespace:
@@ -35,7 +35,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--rounds", type=int, default=5, help="of each contest, as long as there is time; 3 at the least"
     )
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="of each contender")
+    parser.add_argument(
+        "--checked", type=int, default=32, help="photos to check compiled networks on; 256 is likewise's own number"
+    )
+    parser.add_argument("--threads", type=int, default=processors(), help="of each contender")
     parser.add_argument("--peers", default=sys.executable, metavar="PYTHON", help="of an environment that has them")
     parser.add_argument("--labelled", type=Path, metavar="PATH")
     parser.add_argument("--out", type=Path, default=Path("embed.json"), help="runs are added to what is there")
@@ -55,6 +58,8 @@ def main() -> None:
     """Row after row."""
     given = arguments()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends contenders too
+    if given.quick:
+        print("quick: no figure means anything")
     report = Report(given.out, {name: str(value) for name, value in vars(given).items()})
     here = machine()
     print(", ".join(f"{name} {value}" for name, value in here.items()), flush=True)
@@ -87,7 +92,7 @@ def run(given: argparse.Namespace, report: Report, folder: Path) -> None:
         left.pop(0)
         print(f"\n{name}: {row.__doc__}  [{(ends - now) / 60:.0f} minutes left]", flush=True)
         fell: dict[str, str] = {}
-        sizes = QUICK if given.quick else Sizes()
+        sizes = QUICK if given.quick else Sizes(checked=given.checked)
         ground = Ground(folder, rounds, least, deadline)
         setting = Setting(ground, sizes, given.threads, given.peers, given.labelled, fell)
         try:

@@ -65,7 +65,7 @@ def embedding(network: str, folder: str, pixels: str, precision: str, threads: i
     """A batch of pixels from memory, as `ingest` gives it: normalising counts."""
     encoder = _loaded(network, folder, precision, threads, int8)
     batch = np.load(pixels)
-    return Work(lambda: encoder.encode(batch), len(batch), facts={"is": f"likewise, {running(encoder)}"})
+    return Work(lambda: encoder.encode(batch), len(batch), facts=_facts(encoder))
 
 
 def indexing(network: str, folder: str, place: str, precision: str, threads: int, int8: str = "") -> Work:
@@ -84,7 +84,7 @@ def indexing(network: str, folder: str, place: str, precision: str, threads: int
             ingest(source, store, encoder, options)
             assert len(store) == count, f"{len(store)} of {count} images are in"
 
-    return Work(go, count, facts={"is": f"likewise, {running(encoder)}, {options.workers} decoding", "home": home.name})
+    return Work(go, count, facts=_facts(encoder, f", {threads} decoding") | {"home": home.name})
 
 
 def parts(network: str, folder: str, place: str, threads: int) -> Work:
@@ -101,7 +101,7 @@ def parts(network: str, folder: str, place: str, threads: int) -> Work:
         return index.turn(source, encoder, Path(home.name) / f"{next(numbers)}", options)
 
     count = sum(1 for _ in source.items())
-    return Work(go, count, facts={"is": f"{encoder.card.name}, {running(encoder)}, {threads} decoding"})
+    return Work(go, count, facts=_facts(encoder, f", {threads} decoding") | {"home": home.name})
 
 
 def fidelity(labelled: str, count: int, threads: int) -> Work:
@@ -120,9 +120,15 @@ def fidelity(labelled: str, count: int, threads: int) -> Work:
         facts={
             "is": f"{len(part.queries)} queries, gallery of {len(part.gallery)}",
             "kept": {name: asdict(each) for name, each in found.items()},
-            "running": {name: str(running(each)) for name, each in ways.items()},
+            "running": {name: running(each).short for name, each in ways.items()},
         }
     )
+
+
+def _facts(encoder: Encoder, more: str = "") -> dict[str, Any]:
+    how = running(encoder)
+    threads = f"{how.threads} thread{'' if how.threads == 1 else 's'}"
+    return {"is": f"likewise, {how.short}, {threads}{more}", "why": how.why}
 
 
 def _loaded(network: str, folder: str, precision: Any, threads: int, int8: str = "") -> Encoder:
