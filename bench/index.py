@@ -18,9 +18,15 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image as Picture
+
+if TYPE_CHECKING:
+    from likewise.encoders import Encoder
+    from likewise.ingest import Options
+    from likewise.sources import Source
 
 MEGAPIXELS = {"0.1": (341, 256), "2": (1632, 1224), "12": (4000, 3000)}
 IMAGES = {"0.1": 3000, "2": 600, "12": 160}
@@ -91,56 +97,69 @@ def processor_s() -> float:
     return sum(os.times()[:4])
 
 
-def measure(place: Path, encoder: object, given: argparse.Namespace) -> None:
-    """Time the parts and the whole in turns, and print them."""
-    from likewise import encoders, pipeline
-    from likewise.ingest import Options, ingest
-    from likewise.sources import open_source
+def turn(source: Source, encoder: Encoder, home: Path, options: Options) -> dict[str, float]:
+    """Seconds of the parts and of the whole, once; and the processor time of the whole against that of its parts."""
+    from likewise import pipeline
+    from likewise.ingest import ingest
     from likewise.stores.local import LocalStore
 
-    assert hasattr(encoder, "card")
-    chosen: encoders.Encoder = encoder  # type: ignore[assignment]
+    items = list(source.items())
+    used, clock = [processor_s()], [time.perf_counter()]
+
+    def lap() -> None:
+        used.append(processor_s())
+        clock.append(time.perf_counter())
+
+    made = list(pipeline.prepared(source, items, encoder.card.recipe, options.pipeline))
+    lap()
+    pixels = np.stack([each.pixels for each in made if each.pixels is not None])
+    del made
+    lap()
+    for first in range(0, len(pixels), options.batch):
+        encoder.encode(pixels[first : first + options.batch])
+    lap()
+    with LocalStore.create(home / ".likewise", encoder.card) as store:
+        ingest(source, store, encoder, options)
+        assert len(store) == len(items)
+    lap()
+    decoding, _, embedding, whole = np.diff(clock).tolist()
+    spent = np.diff(used)
+    share = float(spent[3] / max(spent[0] + spent[2], 1e-9))
+    return {"decoding": decoding, "embedding": embedding, "whole": whole, "processor": share}
+
+
+def shares(turns: list[dict[str, float]]) -> tuple[float, float]:
+    """Of the slower part, and of the two in a row; medians within turns, as what else a machine does changes slowly."""
+    slower = [max(each["decoding"], each["embedding"]) / each["whole"] for each in turns]
+    both = [(each["decoding"] + each["embedding"]) / each["whole"] for each in turns]
+    return statistics.median(slower), statistics.median(both)
+
+
+def measure(place: Path, encoder: Encoder, given: argparse.Namespace) -> None:
+    """Time the parts and the whole in turns, and print them."""
+    from likewise.ingest import Options
+    from likewise.sources import open_source
+
     source = open_source(str(place / "pictures"))
     items = list(source.items())
     options = Options(given.batch, given.workers, processes_from=given.processes_from)
-    times: dict[str, list[float]] = {"decoding alone": [], "embedding alone": [], "the whole path": []}
-    processor: list[float] = []
-    for turn in range(given.rounds + 1):  # the first round warms up and is not counted
-        used, start = [processor_s()], time.perf_counter()
-        made = list(pipeline.prepared(source, items, chosen.card.recipe, options.pipeline))
-        decoded = time.perf_counter()
-        used.append(processor_s())
-        pixels = np.stack([each.pixels for each in made if each.pixels is not None])
-        stacked = time.perf_counter()
-        used.append(processor_s())
-        for first in range(0, len(pixels), given.batch):
-            chosen.encode(pixels[first : first + given.batch])
-        embedded = time.perf_counter()
-        used.append(processor_s())
-        with LocalStore.create(place / f"{chosen.card.fingerprint}-{turn}" / ".likewise", chosen.card) as store:
-            ingest(source, store, chosen, options)
-            assert len(store) == len(items)
-        done = time.perf_counter()
-        used.append(processor_s())
-        if turn:
-            processor.append((used[4] - used[3]) / (used[1] - used[0] + used[3] - used[2]))
-            times["decoding alone"].append(decoded - start)
-            times["embedding alone"].append(embedded - stacked)
-            times["the whole path"].append(done - embedded)
-    turns = list(zip(*times.values(), strict=True))  # ratios within a turn: what else this machine does changes slowly
-    of_slower = statistics.median(max(decoding, embedding) / whole for decoding, embedding, whole in turns)
-    of_both = statistics.median((decoding + embedding) / whole for decoding, embedding, whole in turns)
-    card = chosen.card
+    homes = [place / f"{encoder.card.fingerprint}-{number}" for number in range(given.rounds + 1)]
+    turns = [turn(source, encoder, home, options) for home in homes][1:]  # the first one warms up
+    of_slower, of_both = shares(turns)
+    card = encoder.card
     print(
         f"\n{len(items)} JPEGs of {items[0].size_bytes / 1e6:.2f} MB, {card.name}, {card.recipe.name} {card.recipe.side}"
     )
-    for what, seconds in times.items():
+    names = {"decoding alone": "decoding", "embedding alone": "embedding", "the whole path": "whole"}
+    for what, name in names.items():
+        seconds = [each[name] for each in turns]
         median = statistics.median(seconds)
         spread = f"{len(items) / max(seconds):,.0f} to {len(items) / min(seconds):,.0f}"
         print(f"  {what:16} {len(items) / median:9,.1f} images/s   ({spread})")
     print(f"  of the slower part: {of_slower:.2f} (goal 0.95, at least 0.8)")
     print(f"  of the two one after the other: {of_both:.2f}")
-    print(f"  processor time of the whole against that of its parts: {statistics.median(processor):.2f}")
+    spent = statistics.median(each["processor"] for each in turns)
+    print(f"  processor time of the whole against that of its parts: {spent:.2f}")
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ import argparse
 import contextlib
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +98,66 @@ def speeds(contenders: dict[str, Encode], batch: Pixels, base: str, rounds: int)
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a labelled benchmark, prepared for the built-in network.
+
+    Attributes:
+        card: Of the network.
+        queries: Pixels.
+        gallery: Pixels.
+        fitted: Pixels of other pictures of the gallery, to fit the ranges of int8 on.
+        truth: Labels of the queries and of the gallery.
+    """
+
+    card: Card
+    queries: Pixels
+    gallery: Pixels
+    fitted: Pixels
+    truth: Classes
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a runtime and precision keeps of float32: cosines over all pictures, the share of top-7 entries, P@7 and mAP."""
+
+    cosine_min: float
+    cosine_mean: float
+    overlap: float
+    precision: float
+    precision_change: float
+    ap: float
+    ap_change: float
+
+
+def part_of(path: Path, count: int) -> Part:
+    """`count` pictures of the gallery, a third as many queries, and 256 more to fit on; drawn the same way every time."""
+    benchmark = open_benchmark("folder", path)
+    (truth,) = benchmark.truths.values()
+    assert isinstance(truth, Classes)
+    card = encoders.load("compact", runtime="onnx").card
+    order = np.random.default_rng(0).permutation(len(truth.gallery))
+    held, fitted = np.sort(order[:count]), order[count : count + 256]
+    asked = np.arange(len(truth.queries))[:: max(1, len(truth.queries) // max(count // 3, 1))]
+    part = Classes(truth.queries[asked], truth.gallery[held], np.full(len(asked), -1))
+    gallery, queries = pixels_of(benchmark.gallery, card.recipe, held), pixels_of(benchmark.queries, card.recipe, asked)
+    return Part(card, queries, gallery, pixels_of(benchmark.gallery, card.recipe, fitted), part)
+
+
+def kept(part: Part, first: Encode, others: Mapping[str, Encode]) -> dict[str, Kept]:
+    """How near each of the others comes to the first, which is float32."""
+    right = first(part.queries), first(part.gallery)
+    nearest, precision, ap = judged(*right, part.truth)
+    found = {}
+    for name, encode in others.items():
+        rows = encode(part.queries), encode(part.gallery)
+        cosines = np.concatenate([(a * b).sum(axis=1) for a, b in zip(rows, right, strict=True)])
+        theirs, p, m = judged(*rows, part.truth)
+        same = np.mean([len(np.intersect1d(a, b)) for a, b in zip(nearest, theirs, strict=True)]) / K
+        found[name] = Kept(float(cosines.min()), float(cosines.mean()), float(same), p, p - precision, m, m - ap)
+    return found
+
+
 def judged(queries: Embeddings, gallery: Embeddings, truth: Classes) -> tuple[np.ndarray, float, float]:
     """The 7 nearest of each query, P@7 and mAP."""
     rows = np.argsort(-(queries @ gallery.T), axis=1, kind="stable").astype(np.int64)
@@ -111,40 +171,29 @@ def judged(queries: Embeddings, gallery: Embeddings, truth: Classes) -> tuple[np
 
 def trained(path: Path, count: int, rounds: int) -> None:
     """The built-in network on a labelled benchmark."""
-    benchmark = open_benchmark("folder", path)
-    (truth,) = benchmark.truths.values()
-    assert isinstance(truth, Classes)
-    card = encoders.load("compact", runtime="onnx").card
-    order = np.random.default_rng(0).permutation(len(truth.gallery))
-    held, fitted = np.sort(order[:count]), order[count : count + 256]
-    asked = np.arange(len(truth.queries))[:: max(1, len(truth.queries) // max(count // 3, 1))]
-    part = Classes(truth.queries[asked], truth.gallery[held], np.full(len(asked), -1))
-    gallery, queries = pixels_of(benchmark.gallery, card.recipe, held), pixels_of(benchmark.queries, card.recipe, asked)
-    print(f"compact at {card.recipe.side} x {card.recipe.side}, {len(queries)} queries, gallery of {len(gallery)}")
+    part = part_of(path, count)
+    side = part.card.recipe.side
+    print(f"compact at {side} x {side}, {len(part.queries)} queries, gallery of {len(part.gallery)}")
     with tempfile.TemporaryDirectory() as folder:
-        ranges = pixels_of(benchmark.gallery, card.recipe, fitted)
         timed = {}
         for threads in (1, 2):
-            contenders = variants(place_of("compact"), card, ranges, Path(folder), threads)
+            contenders = variants(place_of("compact"), part.card, part.fitted, Path(folder), threads)
             if is_installed("torch"):
                 from likewise.train.backbones import network_of
 
-                contenders |= with_torch(network_of("compact")[0], card, threads)
-            timed[threads] = speeds(contenders, gallery[:64], "onnx fp32", rounds)
-        first = contenders["onnx fp32"]
-        right = first(queries), first(gallery)
-        nearest, precision, ap = judged(*right, part)
+                contenders |= with_torch(network_of("compact")[0], part.card, threads)
+            timed[threads] = speeds(contenders, part.gallery[:64], "onnx fp32", rounds)
+        found = kept(part, contenders["onnx fp32"], contenders)
+        right = found["onnx fp32"]
+        speed = timed[1]["onnx fp32"][0]
         print(
-            f"float32 by ONNX Runtime: P@7 {precision:.4f}, mAP {ap:.4f}, {timed[1]['onnx fp32'][0]:,.0f} images/s on one thread"
+            f"float32 by ONNX Runtime: P@7 {right.precision:.4f}, mAP {right.ap:.4f}, {speed:,.0f} images/s on one thread"
         )
-        for name, encode in contenders.items():
-            rows = encode(queries), encode(gallery)
-            cosines = np.concatenate([(a * b).sum(axis=1) for a, b in zip(rows, right, strict=True)])
-            others, p, m = judged(*rows, part)
-            same = np.mean([len(np.intersect1d(a, b)) for a, b in zip(nearest, others, strict=True)]) / K
+        for name, each in found.items():
             print(
-                f"  {name:32} cosine {cosines.min():.5f} {cosines.mean():.6f}, top-7 changed {1 - same:.2%}, P@7 {p - precision:+.4f}, "
-                f"mAP {m - ap:+.4f}, speed x {timed[1][name][1]:.2f} (1 thread) {timed[2][name][1]:.2f} (2)"
+                f"  {name:32} cosine {each.cosine_min:.5f} {each.cosine_mean:.6f}, top-7 changed {1 - each.overlap:.2%}, "
+                f"P@7 {each.precision_change:+.4f}, mAP {each.ap_change:+.4f}, "
+                f"speed x {timed[1][name][1]:.2f} (1 thread) {timed[2][name][1]:.2f} (2)"
             )
 
 

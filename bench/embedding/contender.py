@@ -1,0 +1,70 @@
+"""One contender in a process of its own: `python -m embedding.contender MODULE:FACTORY JSON [KEEP.npy]`.
+
+Makes its work, says what it is, and then does it once for every line that comes in, answering with the seconds. Threads of one
+library spin, and their settings hold for a whole process: contenders that shared one would slow each other down.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+
+@dataclass(slots=True)
+class Work:
+    """What a factory gives.
+
+    Attributes:
+        go: What is timed; embeddings that it returns are compared with those of the others.
+        images: How many go through in one `go`.
+        prepare: Before each `go`, not timed.
+        facts: What there is to say: `is`, a line for a person, and anything that the row asks for.
+    """
+
+    go: Callable[[], object] = lambda: None
+    images: int = 0
+    prepare: Callable[[], object] = lambda: None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def main() -> None:
+    """Answer until the other side hangs up."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what libraries print must not come between the answers
+    call, given, keep = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3] if len(sys.argv) > 3 else ""
+    try:
+        module, name = call.split(":")
+        work: Work = getattr(import_module(module), name)(**given)
+        _tell(answers, {"facts": work.facts, "images": work.images})
+        for _ in sys.stdin:
+            work.prepare()
+            started = time.perf_counter()
+            found = work.go()
+            seconds = time.perf_counter() - started
+            if keep and isinstance(found, np.ndarray):
+                np.save(Path(keep), found)
+            _tell(answers, {"seconds": seconds, "found": found if isinstance(found, dict) else None})
+    except BaseException as error:
+        traceback.print_exc()
+        told = str(error).strip().splitlines() or [""]
+        _tell(answers, {"error": f"{type(error).__name__}: {told[0][:300]}", "missing": isinstance(error, ImportError)})
+        sys.exit(1)
+
+
+def _tell(answers: IO[str], what: dict[str, Any]) -> None:
+    answers.write(json.dumps(what) + "\n")
+    answers.flush()
+
+
+if __name__ == "__main__":
+    main()
