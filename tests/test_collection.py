@@ -177,13 +177,13 @@ def test_a_hit_whose_original_is_gone_is_still_a_hit(gallery: likewise.Collectio
 
 
 def test_another_encoder_under_the_same_name_is_refused(gallery: likewise.Collection, monkeypatch) -> None:
-    def other(name: str, **_: object) -> object:
+    def other(named: Card, **_: object) -> object:
         class Other:
-            card = Card(name, 3072, gallery.store.card.recipe, version=99)
+            card = Card(named.name, 3072, gallery.store.card.recipe, version=99)
 
         return Other()
 
-    monkeypatch.setattr(encoders, "load", other)
+    monkeypatch.setattr(encoders, "load_as", other)
     with likewise.open(gallery.store.folder) as found, pytest.raises(StoreMismatch, match="holds pixels"):
         found.search(png((1, 2, 3)))
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from likewise import encoders
+from likewise.encoders import naming
 from likewise.encoders.networks.encoder import TorchEncoder
 from likewise.encoders.networks.exporting import state_of
 from likewise.encoders.runtimes import Runtime
@@ -45,7 +46,8 @@ def network_of(name: str, *, recipe: str | None = None, weights: Path | None = N
         BadArgument: If the model has no network that can be trained.
         WeightsError: If a file holds another network.
     """
-    runtime: Runtime = "auto" if name == "compact" or name.endswith(".onnx") else "torch"
+    # a network of torch is trained by torch, also where it was compiled
+    runtime: Runtime = "auto" if naming.parse(name) is None else "torch"
     encoder = encoders.load(name, recipe=recipe, weights=weights, device="cpu", runtime=runtime)
     if isinstance(encoder, TorchEncoder):
         return Unit(encoder.module), encoder.card
