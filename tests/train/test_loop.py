@@ -140,6 +140,19 @@ def test_half_precision_and_changing_sides_train_too() -> None:
     assert all(np.isfinite(row["loss"]) for row in rows)
 
 
+def test_every_cycle_begins_anew_with_small_pictures_and_half_the_rate() -> None:
+    plan = Plan(epochs=6, batch=12, cycles=(4, 2), sides=((0.0, 16), (0.5, 20)), warm_up=0.0, precision="fp32")
+    rows: list[dict[str, float]] = []
+    made(None, plan).train(rows.append)
+    assert [row["side"] for row in rows] == [16, 16, 20, 20, 16, 20]
+    steps = made(None, plan)._steps_per_epoch
+    last = 1 - (2 * steps - 1) / (2 * steps)  # what is left of a cycle of two epochs at its last step
+    assert rows[-1]["rate"] == pytest.approx(0.5 * last, abs=1e-5)
+    assert rows[4]["rate"] == pytest.approx(0.5 * (1 - (steps - 1) / (2 * steps)), abs=1e-5)
+    with pytest.raises(BadArgument, match="not 6 in all"):
+        made(None, Plan(epochs=6, cycles=(4, 1)))
+
+
 def test_a_loss_that_is_no_number_stops_the_run() -> None:
     run = made(None)
     run.loss.proxies.data[:] = float("nan")

@@ -158,6 +158,7 @@ def _changed(method: Method, asked: Asked) -> Method:
     plan = replace(
         plan,
         epochs=asked.epochs or plan.epochs,
+        cycles=() if asked.epochs else plan.cycles,
         batch=asked.batch or plan.batch,
         rate=asked.rate or plan.rate,
         per_class=plan.per_class or (2 if asked.mined else 0),

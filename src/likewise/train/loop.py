@@ -43,8 +43,9 @@ class Plan:
         filter_rate: Peak learning rate of Muon.
         rate: Peak learning rate of AdamW.
         weight_decay: Of AdamW.
-        warm_up: Share of the steps in which the rate rises; then it falls linearly to zero (one cycle).
-        sides: (share of the steps from which, side in pixels): small pictures first.
+        warm_up: Share of a cycle's steps in which the rate rises; then it falls linearly to zero.
+        cycles: Epochs of each cycle, `epochs` in all; empty for one cycle. The peak of each is half that of the one before.
+        sides: (share of a cycle's steps from which, side in pixels): small pictures first.
         per_class: Pictures of each class in a batch; 0 for no balancing.
         augmentation: Of the pictures.
         ema: Decay per step of the average of the weights; the average is what comes out.
@@ -59,6 +60,7 @@ class Plan:
     rate: float = 5e-3
     weight_decay: float = 0.01
     warm_up: float = 0.1
+    cycles: tuple[int, ...] = ()
     sides: tuple[tuple[float, int], ...] = ((0.0, 32),)
     per_class: int = 0
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -97,7 +99,8 @@ class Run:
         folder: Where log and checkpoint lie; None keeps neither.
 
     Raises:
-        BadArgument: If the folder holds the checkpoint of another plan, or of other pictures.
+        BadArgument: If the cycles of the plan are not as long as the plan, or the folder holds the checkpoint of another plan, or of
+            other pictures.
     """
 
     def __init__(
@@ -122,6 +125,8 @@ class Run:
         self._peaks = [[group["lr"] for group in each.param_groups] for each in self._optimisers]
         self._steps_per_epoch = sum(1 for _ in self._epoch(0))
         self.steps = plan.epochs * self._steps_per_epoch
+        if sum(plan.cycles or (plan.epochs,)) != plan.epochs:
+            raise BadArgument(f"cycles of {plan.cycles} epochs are not {plan.epochs} in all: mend the plan")
         self.step = 0
         self.seconds = 0.0
         self._rows: list[dict[str, float]] = []
@@ -169,6 +174,13 @@ class Run:
             if i >= skip:
                 yield rows
 
+    def _place(self, step: int) -> tuple[int, float]:
+        """The cycle that a step lies in, from 0, and the share of it that is done by then."""
+        lengths = self._steps_per_epoch * np.array(self.plan.cycles or (self.plan.epochs,))
+        ends = np.cumsum(lengths)
+        turn = min(int(np.searchsorted(ends, step, side="right")), len(ends) - 1)
+        return turn, float((step - ends[turn] + lengths[turn]) / lengths[turn])
+
     def _epoch(self, epoch: int) -> Iterator[np.ndarray[tuple[int], np.dtype[np.int64]]]:
         plan, training = self.plan, self._training
         sets = training.sets[training.labels] if len(training.sets) else None
@@ -176,10 +188,10 @@ class Run:
 
     def _one_step(self, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> float:
         self.network.train()
-        share = self.step / self.steps
+        turn, share = self._place(self.step)
         for optimiser, peaks in zip(self._optimisers, self._peaks, strict=True):
             for group, peak in zip(optimiser.param_groups, peaks, strict=True):
-                group["lr"] = peak * one_cycle(share, self.plan.warm_up)
+                group["lr"] = peak / 2**turn * one_cycle(share, self.plan.warm_up)
         labels = self._labels[torch.from_numpy(rows)].to(self._device)
         with torch.autocast(self._device.type, torch.bfloat16, enabled=_in_bf16(self.plan, self._device)):
             embeddings = self.network(self._batch(rows, share))
@@ -211,10 +223,10 @@ class Run:
         recall, precision = float("nan"), float("nan")
         if self._judges is not None and len(self._judges):
             recall, precision = retrieval(self.embed(self._judges.pixels), self._judges.labels)
-        share = max(0, self.step - 1) / self.steps
+        turn, share = self._place(max(0, self.step - 1))
         side = next(side for start, side in reversed(self.plan.sides) if share >= start)
         values = (self.step // self._steps_per_epoch, self.step, round(self.seconds, 1), round(speed, 1), side)
-        more = (one_cycle(share, self.plan.warm_up), loss, recall, precision)
+        more = (one_cycle(share, self.plan.warm_up) / 2**turn, loss, recall, precision)
         row = dict(zip(_COLUMNS, [*map(float, values), *(round(value, 5) for value in more)], strict=True))
         self._rows.append(row)
         if self._folder is not None:

@@ -38,7 +38,7 @@ METHODS: Mapping[str, Method] = {
         "train the built-in network from nothing: cosines to class directions, small pictures first",
         "arXiv:1811.12649; schedule and optimiser after arXiv:2404.00498",
         "normalised-softmax",
-        Plan(epochs=6, batch=500, filter_rate=0.1, sides=((0.0, 48), (0.65, 64)), augmentation=_OWN),
+        Plan(epochs=10, batch=500, filter_rate=0.1, cycles=(6, 4), sides=((0.0, 48), (0.65, 64)), augmentation=_OWN),
         {"scale": 16.0, "smoothing": 0.1},
     ),
     "neural-codes": Method(
