@@ -100,6 +100,19 @@ def test_int8_is_fitted_on_what_is_indexed_and_never_mixed_with_others(
         held.store.demand(Collection.open(tmp_path / "other").store.card)
 
 
+def test_the_advice_repeats_what_the_network_is_found_by(
+    run: Run, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from likewise import compiling, encoders
+    from likewise.encoders.compiled import Compiled, Origin
+
+    card = encoders.load("compact", runtime="onnx").card
+    made = Compiled(card, Origin("tiny", default_recipe=False, published=False))
+    monkeypatch.setattr(compiling, "compile_model", lambda *_: made)
+    told = run("compile", "tiny", "--recipe", "compact", "--weights", tmp_path / "w.pth", "--check", pictures).output
+    assert f"--model 'tiny' --recipe compact --weights {tmp_path / 'w.pth'}" in told
+
+
 def test_too_few_pictures_for_int8_are_told(run: Run, tmp_path: Path) -> None:
     folder = tmp_path / "few"
     folder.mkdir()

@@ -13,7 +13,7 @@ from likewise.cli.screen import bytes_text, number, on_screen
 
 if TYPE_CHECKING:
     from likewise.cli.model import WantedModel
-    from likewise.compiling import Told
+    from likewise.compiling import Told, Wanted
     from likewise.encoders.compiled import Compiled
     from likewise.encoders.runtimes import Precision, Runtime
 
@@ -61,7 +61,7 @@ def compile_network(  # noqa: PLR0913, PLR0917 - one for each option
     wanted = Wanted(model, recipe, weights, runtime, precision, out, pictures, seed)
     with _bars() as told:
         made = compile_model(wanted, open_place(place) if place is not None else None, told)
-    _print(made, wanted.out)
+    _print(made, wanted)
 
 
 def compiled_for(model: WantedModel, place: str) -> None:
@@ -73,10 +73,10 @@ def compiled_for(model: WantedModel, place: str) -> None:
     click.echo(f"there is no int8 network of {model.name} yet: fitting one")
     with _bars() as told:
         made = compile_model(wanted, open_place(place) if place != "-" else None, told)
-    _print(made, None)
+    _print(made, wanted)
 
 
-def _print(made: Compiled, out: Path | None) -> None:
+def _print(made: Compiled, wanted: Wanted) -> None:
     from likewise.encoders.fidelity import BOUNDS
 
     pictures = made.checks[0].fidelity.pictures if made.checks else 0
@@ -90,11 +90,12 @@ def _print(made: Compiled, out: Path | None) -> None:
         )
     if made.sha256:
         click.echo(f"{bytes_text(made.path.stat().st_size)} in {made.path}")
-    if out is not None:
-        click.echo(f"for another machine: {out}")
+    if wanted.out is not None:
+        click.echo(f"for another machine: {wanted.out}")
     recipe = "" if made.origin.default_recipe else f" --recipe {made.card.recipe.name}"
+    weights = "" if wanted.weights is None else f" --weights {wanted.weights}"
     int8 = " --precision int8" if made.card.quantised else ""
-    click.echo(f"use it: likewise index PLACE --model '{made.origin.name}'{recipe}{int8}")
+    click.echo(f"use it: likewise index PLACE --model '{made.origin.name}'{recipe}{weights}{int8}")
 
 
 @contextmanager
