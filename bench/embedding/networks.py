@@ -93,7 +93,8 @@ def _dino() -> Any:
     torchvision()
     import timm
 
-    return timm.create_model("vit_small_patch14_dinov2.lvd142m", pretrained=False)
+    # blocks begin at a scale of 1e-5 in training, at which every picture has the same embedding
+    return timm.create_model("vit_small_patch14_dinov2.lvd142m", pretrained=False, init_values=1.0)
 
 
 def _fc1(network: Any) -> Any:
