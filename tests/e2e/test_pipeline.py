@@ -15,6 +15,7 @@ from PIL import Image as Picture
 
 from fakes import colours
 from likewise.stores.local import LocalStore
+from processes import take_interrupts
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes as Linux shows them")
 
@@ -45,7 +46,13 @@ def command(base: Path, pictures: Path) -> list[str]:
 
 
 def started(base: Path, pictures: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(command(base, pictures), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command(base, pictures),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=take_interrupts,  # noqa: PLW1509 - it only resets a signal
+    )
 
 
 def everything(base: Path, pictures: Path) -> list[object]:

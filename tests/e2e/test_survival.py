@@ -15,6 +15,7 @@ import pytest
 
 from fakes import colours
 from likewise.stores.local import LocalStore
+from processes import take_interrupts
 
 KILLS = 25
 IMAGES = 3_000
@@ -76,7 +77,13 @@ def test_kill_9_at_any_moment_loses_nothing(pictures: Path, calm: list[object], 
 
 
 def test_an_interrupt_says_what_is_kept_and_leaves_with_130(pictures: Path, tmp_path: Path) -> None:
-    run = subprocess.Popen(command(tmp_path, pictures), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    run = subprocess.Popen(
+        command(tmp_path, pictures),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=take_interrupts,  # noqa: PLW1509 - it only resets a signal
+    )
     while acknowledged(tmp_path) == 0 and run.poll() is None:
         time.sleep(0.02)  # until it is in the middle
     run.send_signal(signal.SIGINT)
