@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from embedding.contest import Fell, Ground
 from embedding.figures import Report, machine
@@ -80,6 +81,7 @@ def run(given: argparse.Namespace, report: Report, folder: Path) -> None:
     ends = time.monotonic() + 60 * given.minutes
     rounds, least = (1, 1) if given.quick else (max(given.rounds, 3), 3)
     left = [name for name in ROWS if name in given.only]
+    known: dict[str, dict[str, Any]] = {}
     while left:
         name = left[0]
         row, share = ROWS[name]
@@ -94,7 +96,7 @@ def run(given: argparse.Namespace, report: Report, folder: Path) -> None:
         fell: dict[str, str] = {}
         sizes = QUICK if given.quick else Sizes(checked=given.checked)
         ground = Ground(folder, rounds, least, deadline)
-        setting = Setting(ground, sizes, given.threads, given.peers, given.labelled, fell)
+        setting = Setting(ground, sizes, given.threads, given.peers, given.labelled, fell, known)
         try:
             for figure in row(setting):
                 report.add(name, figure)

@@ -97,7 +97,7 @@ def sentence_transformers(folder: str, place: str, threads: int) -> Work:
     return Work(go, len(paths), facts={"is": f"sentence-transformers, batch 32, torch fp32, {threads} threads"})
 
 
-def rclip(folder: str, place: str, threads: int, onnx: str) -> Work:
+def rclip(folder: str, place: str, threads: int, onnx: str) -> Work:  # noqa: ARG001 - it takes what there is
     """`RClip.ensure_index` with a new database every time; the file that it would download is the network that ours compiled."""
     import rclip.model_download as files
     from rclip.db import DB
@@ -124,8 +124,9 @@ def rclip(folder: str, place: str, threads: int, onnx: str) -> Work:
         count = len(list(database.get_image_vectors_by_dir_path(place)))
         assert count == _count(place), f"{count} images are in"
 
+    taken = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # as it does
     workers = min(16, os.cpu_count() or 1)
-    return Work(go, _count(place), prepare, {"is": f"rclip, ONNX Runtime fp32, {threads} threads, {workers} decoding"})
+    return Work(go, _count(place), prepare, {"is": f"rclip, ONNX Runtime fp32, {taken} threads, {workers} decoding"})
 
 
 PEERS = (

@@ -68,6 +68,7 @@ class Setting:
         peers: The interpreter of an environment that has them.
         labelled: A folder with `train/CLASS` and `test/CLASS`.
         fell: Filled: contender → why it is missing.
+        known: Filled: network → facts of what was compiled in this run.
     """
 
     ground: Ground
@@ -76,6 +77,7 @@ class Setting:
     peers: str
     labelled: Path | None
     fell: dict[str, str]
+    known: dict[str, dict[str, Any]]
 
     @property
     def folder(self) -> str:
@@ -125,7 +127,9 @@ class Setting:
         return str(place)
 
     def compiled(self, network: str, *, int8: bool = False) -> dict[str, Any]:
-        """Facts of a network that is compiled now, or was before."""
+        """Facts of a network that is compiled now, or was before in this run."""
+        if network in self.known and (not int8 or "int8" in self.known[network]):
+            return self.known[network]
         given = {"network": network, "folder": self.folder, "photos": self.pictures(), "int8": int8}
         given |= {"count": self.sizes.checked, "batch": self.sizes.batch}
         print(f"    compiling {NETWORKS[network].title}", flush=True)
@@ -133,6 +137,7 @@ class Setting:
         facts = self.ground.once(contender)
         for way, found in facts["checks"].items():
             print(f"      {way}: {found}", flush=True)
+        self.known[network] = facts
         return facts
 
     def ours(self, network: str, facts: dict[str, Any], call: str, given: dict[str, Any]) -> list[Contender]:
