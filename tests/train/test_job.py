@@ -21,7 +21,7 @@ from likewise.train.augment import Augmentation
 from likewise.train.backbones import network_of
 from likewise.train.loop import Plan
 from likewise.train.network import Compact
-from likewise.train.recipes import METHODS, Method
+from likewise.train.recipes import METHODS, Method, Shape
 from likewise.types import Card, Recipe
 
 QUICK = Plan(epochs=4, batch=10, filter_rate=0.05, sides=((0.0, 24),), augmentation=Augmentation(2, mirror=False))
@@ -86,7 +86,7 @@ def test_neural_codes_are_shortened_by_a_pca(own, stripes: Path, tmp_path: Path)
     fine = job.train([open_source(str(stripes))], job.Wanted(method, start=str(own[1].model)), tmp_path)
     encoder = encoders.load(str(fine.model))
     assert encoder.card.dim == fine.card.dim == 12
-    rows = encoder.encode(np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3)).astype(np.uint8))
+    rows = encoder.encode(np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3)).astype(np.uint8))
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
     with pytest.raises(BadArgument, match="keep fewer"):
         job.shortened(torch.nn.Identity(), rows, 13)
@@ -153,3 +153,14 @@ def test_a_list_of_keys_may_explain_itself(tmp_path: Path) -> None:
     (tmp_path / "keys.txt").write_text("# copies\na/1.png  # of x\n\n  b/2.png\n", "utf-8")
     assert cli_train._lines(tmp_path / "keys.txt") == ["a/1.png", "b/2.png"]
     assert cli_train._lines(None) == []
+
+
+def test_the_wider_network_sees_the_side_of_its_last_pictures(stripes: Path, tmp_path: Path) -> None:
+    plan = Plan(epochs=1, batch=20, sides=((0.0, 24), (0.5, 48)), precision="fp32")
+    shape = Shape(widths=(8, 8, 16), stem=16, patch=4)
+    method = Method("tiny", "none", "normalised-softmax", plan, shape=shape)
+    outcome = job.train([open_source(str(stripes))], job.Wanted(method, hold_out_images=10), tmp_path)
+    assert outcome.card.recipe.side == 48
+    assert encoders.load(str(outcome.model)).card.recipe.side == 48
+    assert scratch.recipe_of(METHODS["compact"]).side == 32
+    assert scratch.recipe_of(METHODS["compact-64"]).side == 64

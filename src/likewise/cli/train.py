@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 METHODS = (
     "compact",
+    "compact-64",
     "neural-codes",
     "siamese",
     "proxies",

@@ -107,7 +107,7 @@ def train(
     network, card = (
         network_of(wanted.start, recipe=wanted.recipe, weights=wanted.weights) if wanted.start else (None, None)
     )
-    recipe = card.recipe if card is not None else scratch.RECIPE
+    recipe = card.recipe if card is not None else scratch.recipe_of(wanted.method)
     whole = _gathered(sources, recipe, wanted, reading)
     if wanted.mined:
         if network is None:
@@ -235,7 +235,12 @@ def _card(network: nn.Module, start: Card | None, training: Labelled, wanted: Wa
         dim = int(network(torch.zeros(1, 3, side, side)).shape[1])
     if start is None:
         return Card(
-            "compact", dim, scratch.RECIPE, licence=wanted.licence, source="likewise", paper=wanted.method.paper
+            "compact",
+            dim,
+            scratch.recipe_of(wanted.method),
+            licence=wanted.licence,
+            source="likewise",
+            paper=wanted.method.paper,
         )
     digest = hashlib.sha256("\n".join(training.keys).encode()).hexdigest()[:8]
     source = f"{start.name}, trained on {len(training):,} pictures of {len(training.names)} classes ({digest})"

@@ -14,27 +14,27 @@ from torch.nn import functional
 
 
 class Compact(nn.Module):
-    """Normalised pixels of any size from 18 × 18 on → unit embeddings.
+    """Normalised pixels of any size from 16 × 16 on (18 × 18 with patches of 4 × 4) → unit embeddings.
 
-    The first convolution steps by two pixels: what a picture of 64 × 64 shows is seen at the price of one of 32 × 32, and a
-    picture of 32 × 32 that was enlarged loses nothing. Three groups then halve the map three times; what is left of it is
-    averaged and its maximum taken, so every size of input gives one vector. The size trained at is the size it knows best.
+    Three groups halve the map three times; what is left of it is averaged and its maximum taken, so every size of input gives one
+    vector. The size trained at is the size it knows best. With patches of 4 × 4 the first convolution steps by two pixels: what
+    a picture of 64 × 64 shows is then seen at the price of one of 32 × 32.
 
     Args:
         dim: Length of the embedding.
         widths: Channels of the three groups.
         depths: Convolutions of each group.
-        stem: Channels of the first convolution; 32 holds the sixteen strongest patterns and their negatives.
+        stem: Channels of the first convolution: the strongest patterns of patches, and their negatives; patches of 2 × 2 have twelve.
         patch: Side of its filters, an even number of pixels; they overlap by half.
     """
 
     def __init__(
         self,
         dim: int = 256,
-        widths: Sequence[int] = (64, 160, 320),
+        widths: Sequence[int] = (64, 128, 256),
         depths: Sequence[int] = (2, 3, 3),
-        stem: int = 32,
-        patch: int = 4,
+        stem: int = 24,
+        patch: int = 2,
     ) -> None:
         super().__init__()
         self.stem = nn.Conv2d(3, stem, patch, patch // 2)
