@@ -2,159 +2,33 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, overload
+from typing import Self
 
-import numpy as np
-
-from likewise import encoders, fitting, images, ingest, sources, verify
+from likewise import encoders, fitting, images, ingest, verify
 from likewise import search as searching
+from likewise.collection import pictures
+from likewise.collection.hits import Hits
+from likewise.collection.places import find, home
 from likewise.encoders import Encoder, whitened
 from likewise.encoders.runtimes import Precision, Runtime
 from likewise.encoders.whitened import Whitened
 from likewise.encoders.whitening import Whitening
 from likewise.errors import BadArgument, BadImage, NoCollection, SourceError, StoreMismatch
-from likewise.queries import ByImage, ByKey, ByText, Query, Term, sign_of
+from likewise.queries import Query
 from likewise.queries.reading import Given, Reader, Weighted, open_place
-from likewise.queries.reranking import Explained, explained
 from likewise.queries.syntax import Region
-from likewise.rerank import Chain, Original
+from likewise.rerank import Chain
 from likewise.rerank import load as load_rerank
-from likewise.show import Answer, Asked, inliers_text, marked, score_text
 from likewise.sources import Source
 from likewise.stores.local import LocalStore, database
 from likewise.stores.local.arrays import Dtype
-from likewise.types import Card, Hit, Image, Metric, Record, Skipped
+from likewise.types import Card, Image, Metric, Record, Skipped
 
-if TYPE_CHECKING:
-    from likewise.show.matches import Pair
-
-FOLDER = ".likewise"
-DEFAULT_MODEL = "compact"
 _ELSEWHERE = "keep another in a collection of its own with -c DIR"
-_SHOWN_PARTS = 7  # of a query; with the sign for the others they fill a row of the grid
-
-
-class Hits(Sequence[Hit]):
-    """The answer to one query, best first; shows itself as pictures in a notebook."""
-
-    def __init__(self, collection: Collection, found: searching.Found, rerank: Chain | None = None) -> None:
-        self._collection = collection
-        self._found = found
-        self._rerank = rerank
-
-    @overload
-    def __getitem__(self, index: int) -> Hit: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Hit]: ...
-    def __getitem__(self, index: int | slice) -> Hit | Sequence[Hit]:
-        return self._found.hits[index]
-
-    def __len__(self) -> int:
-        return len(self._found.hits)
-
-    def __repr__(self) -> str:
-        lines = [f"{hit.rank:3d}  {hit.score:9.4f}  {hit.key}" for hit in self]
-        return "\n".join([f"{len(self)} images like {self.query.name}", *lines])
-
-    def _repr_html_(self) -> str:
-        from likewise.show import page
-
-        return page.fragment(self.answer())
-
-    @property
-    def query(self) -> Query:
-        """What was looked for."""
-        return self._found.query
-
-    @property
-    def note(self) -> str:
-        """What a reader of the hits should know: whether gallery images that the query names are left out."""
-        count = len(self.query.left_out)
-        if not count or len(self.query.terms) == 1:
-            return "itself left out" if count else ""
-        return f"without the {'image' if count == 1 else f'{count} images'} that it names"
-
-    def bare(self) -> Answer:
-        """The query and the hits without pictures."""
-        return Answer(self.query.name, None, list(self), [None] * len(self), note=self.note)
-
-    def answer(self, side: int = 256) -> Answer:
-        """The query and the hits with their thumbnails, none larger than side × side."""
-        asked = [self._asked(i, term, side) for i, term in enumerate(self.query.terms[:_SHOWN_PARTS])]
-        more = len(self.query.terms) - len(asked)
-        if more:
-            asked.append(Asked("+", "", None, words=f"{more} more"))
-        pictures = [self._collection.picture(hit.record, side) for hit in self]
-        return Answer(self.query.name, asked[0].picture, list(self), pictures, asked=asked, note=self.note)
-
-    def _asked(self, number: int, term: Term, side: int) -> Asked:
-        part, away = term.part, term.weight < 0
-        weight = "" if abs(term.weight) == 1 or len(self.query.terms) == 1 else f"{abs(term.weight):.3g}"
-        title = f"{sign_of(term) if number or away else 'query'} {weight}".strip()
-        if isinstance(part, ByText):
-            return Asked(title, "", None, part.words, away)
-        return Asked(title, part.name, self._collection.part_picture(part, side), away=away)
-
-    def save(self, path: str | Path) -> Path:
-        """Write the answer as a picture (.png), a page (.html) or data (.json), by the ending of `path`.
-
-        Raises:
-            BadArgument: If the ending is none of these.
-        """
-        from likewise.show import grid, page
-
-        target = Path(path)
-        if target.suffix == ".png":
-            target.write_bytes(grid.png(self.answer()))
-        elif target.suffix in (".html", ".htm"):
-            notes = self._collection.notes()
-            target.write_text(page.html([self.answer()], title=f"Like {self.query.name}", notes=notes), "utf-8")
-        elif target.suffix == ".json":
-            target.write_text(json.dumps(self.to_json(), indent=2, ensure_ascii=False) + "\n", "utf-8")
-        else:
-            raise BadArgument(f"{target}: the ending says what to write: .png, .html or .json")
-        return target
-
-    def explain(self, path: str | Path, most: int = 3) -> Path:
-        """Draw which places of the query and of its best hits are the same, as geometry found them.
-
-        Args:
-            path: Of a PNG.
-            most: How many hits are drawn.
-
-        Raises:
-            BadArgument: If these hits were not re-ranked by geometry.
-        """
-        from likewise.show import matches
-
-        matcher = None if self._rerank is None else self._rerank.matcher
-        if matcher is None:
-            raise BadArgument(f"{self.query.name}: nothing to explain: search with rerank='geometry'")
-        found = explained(self._collection.store, matcher, self.query, self[:most], self._collection.limits)
-        target = Path(path)
-        target.write_bytes(matches.png([self._collection.pair(self.query, each) for each in found]))
-        return target
-
-    def to_json(self) -> dict[str, object]:
-        """The query and the hits as plain values."""
-        hits = [
-            {"rank": hit.rank, "score": hit.score, "inliers": hit.inliers, "path": hit.path, "row": hit.row}
-            | asdict(hit.record)
-            for hit in self
-        ]
-        return {
-            "query": self.query.name,
-            "parts": [_told(term) for term in self.query.terms],
-            "left_out": sorted(self.query.left_out),
-            "model": self._collection.store.card.name,
-            "rerank": "" if self._rerank is None else self._rerank.name,
-            "hits": hits,
-        }
 
 
 class Collection:
@@ -449,48 +323,11 @@ class Collection:
         Raises:
             SourceError: If it is no longer there.
         """
-        source, item = sources.locate(self.store.roots.path(record.key))
-        return source.read(item)
+        return pictures.original(self.store, record)
 
     def picture(self, record: Record, side: int = 256) -> Image | None:
         """A thumbnail that fits in side × side; None when the original cannot be shown any more."""
-        try:
-            return images.thumbnail(self.original(record), side, self.limits)
-        except (SourceError, BadImage):
-            return None
-
-    def pair(self, query: Query, explained: Explained) -> Pair:
-        """A query and a hit, with the places that they share."""
-        from likewise.show.matches import Pair
-
-        hit, places = explained.hit, explained.places
-        told = [*inliers_text(hit)] or ["nothing to compare"]
-        title = " · ".join([str(hit.rank), score_text(hit.score), *told, f"{query.name} and {hit.key}"])
-        none = np.zeros((0, 2), np.float32)
-        return Pair(
-            title,
-            self._drawn(explained.picture),
-            self._drawn(explained.original),
-            none if places is None else places.query,
-            none if places is None else places.hit,
-        )
-
-    def _drawn(self, original: Original) -> Image | None:
-        try:
-            return images.thumbnail(original.read(), 720, original.limits)
-        except (SourceError, BadImage):
-            return None
-
-    def part_picture(self, part: ByImage | ByKey, side: int = 256) -> Image | None:
-        """A thumbnail of a part of a query, its region framed; None when it cannot be shown."""
-        try:
-            if isinstance(part, ByKey):
-                known = self.store.known(part.key)
-                return None if known is None or known.record is None else self.picture(known.record, side)
-            shown = images.thumbnail(part.data, side, self.limits)
-            return shown if part.region is None else marked(shown, part.region, images.size(part.data, self.limits))
-        except BadImage:  # pragma: no cover - the query was decoded before
-            return None
+        return pictures.of_record(self.store, record, side, self.limits)
 
     def forget(self, *places: str | Path) -> int:
         """Take images, or all below a folder or an archive, out of the collection, and keep them out.
@@ -567,12 +404,6 @@ class Collection:
         return below
 
 
-def home(folder: str | Path) -> Path:
-    """Where a folder's collection lies: `folder/.likewise`, or `folder` itself if that is its name."""
-    place = Path(folder).expanduser().absolute()
-    return place if place.name == FOLDER else place / FOLDER
-
-
 def _is_free_or_of(place: Path, encoder: Encoder) -> bool:
     """Whether a collection of this encoder may be made here, or is here and may have lost its whitening."""
     try:
@@ -580,66 +411,3 @@ def _is_free_or_of(place: Path, encoder: Encoder) -> bool:
             return store.card.fingerprint == encoder.card.fingerprint
     except NoCollection:
         return True
-
-
-def find(start: Path) -> Path:
-    """The nearest `.likewise` in a folder or above it, as git finds its repository.
-
-    Raises:
-        NoCollection: If there is none up to the root.
-    """
-    for folder in (start, *start.parents):
-        if (folder / FOLDER / "collection.sqlite").exists():
-            return folder / FOLDER
-    raise NoCollection(f"no collection in {start} or above it: make one with `likewise index FOLDER`, or pass -c DIR")
-
-
-def _told(term: Term) -> dict[str, object]:
-    part, kind = term.part, _KINDS[type(term.part)]
-    region = {"region": list(part.region)} if isinstance(part, ByImage) and part.region is not None else {}
-    return {"kind": kind, "name": part.name, "weight": term.weight} | region
-
-
-_KINDS = {ByImage: "image", ByText: "text", ByKey: "key"}
-
-
-def index(
-    *places: str | Path,
-    collection: str | Path = ".",
-    model: str = DEFAULT_MODEL,
-    recipe: str | None = None,
-    weights: Path | None = None,
-    whiten: int | fitting.Wanted | None = None,
-) -> Collection:
-    """Embed the images of some places and give back the collection, ready to search.
-
-    Args:
-        places: Folders, archives, lists, globs, images.
-        collection: The folder that holds, or will hold, `.likewise`.
-        model: As `likewise.encoders.names()` lists them.
-        recipe: The model's default unless given.
-        weights: A file instead of the published weights.
-        whiten: To so many dimensions, fitted on pictures of the first place when the collection is made.
-
-    Returns:
-        The collection; `collection.store.skipped()` says what was left out and why.
-
-    Raises:
-        StoreMismatch: If the collection is there, and of another encoder or whitening.
-    """
-    wanted = fitting.Wanted(whiten) if isinstance(whiten, int) else whiten
-    if wanted is None:
-        made = Collection.create(collection, encoders.load(model, recipe=recipe, weights=weights))
-    elif (home(collection) / database.FILE_NAME).exists():
-        made = Collection.open(collection, weights=weights)
-        made.demand_whitening(wanted, model, recipe)
-    else:
-        encoder = encoders.load(model, recipe=recipe, weights=weights)
-        made = Collection.create_whitened(collection, encoder, open_place(str(places[0])), wanted)
-    made.index(*places)
-    return made
-
-
-def open(folder: str | Path | None = None) -> Collection:  # noqa: A001 - likewise.open, as gzip.open and wave.open
-    """Open the collection of a folder; without one, of the current folder or the nearest above it."""
-    return Collection.open(folder)

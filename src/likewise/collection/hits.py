@@ -1,0 +1,151 @@
+"""The answer to one query, as values and as pictures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, overload
+
+from likewise import search as searching
+from likewise.collection import pictures
+from likewise.errors import BadArgument
+from likewise.queries import ByImage, ByKey, ByText, Query, Term, sign_of
+from likewise.queries.reranking import explained
+from likewise.rerank import Chain
+from likewise.show import Answer, Asked
+from likewise.types import Hit
+
+if TYPE_CHECKING:
+    from likewise.collection.collection import Collection
+
+_SHOWN_PARTS = 7  # of a query; with the sign for the others they fill a row of the grid
+
+
+class Hits(Sequence[Hit]):
+    """The answer to one query, best first; shows itself as pictures in a notebook."""
+
+    def __init__(self, collection: Collection, found: searching.Found, rerank: Chain | None = None) -> None:
+        self._collection = collection
+        self._found = found
+        self._rerank = rerank
+
+    @overload
+    def __getitem__(self, index: int) -> Hit: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Hit]: ...
+    def __getitem__(self, index: int | slice) -> Hit | Sequence[Hit]:
+        return self._found.hits[index]
+
+    def __len__(self) -> int:
+        return len(self._found.hits)
+
+    def __repr__(self) -> str:
+        lines = [f"{hit.rank:3d}  {hit.score:9.4f}  {hit.key}" for hit in self]
+        return "\n".join([f"{len(self)} images like {self.query.name}", *lines])
+
+    def _repr_html_(self) -> str:
+        from likewise.show import page
+
+        return page.fragment(self.answer())
+
+    @property
+    def query(self) -> Query:
+        """What was looked for."""
+        return self._found.query
+
+    @property
+    def note(self) -> str:
+        """What a reader of the hits should know: whether gallery images that the query names are left out."""
+        count = len(self.query.left_out)
+        if not count or len(self.query.terms) == 1:
+            return "itself left out" if count else ""
+        return f"without the {'image' if count == 1 else f'{count} images'} that it names"
+
+    def bare(self) -> Answer:
+        """The query and the hits without pictures."""
+        return Answer(self.query.name, None, list(self), [None] * len(self), note=self.note)
+
+    def answer(self, side: int = 256) -> Answer:
+        """The query and the hits with their thumbnails, none larger than side × side."""
+        asked = [self._asked(i, term, side) for i, term in enumerate(self.query.terms[:_SHOWN_PARTS])]
+        more = len(self.query.terms) - len(asked)
+        if more:
+            asked.append(Asked("+", "", None, words=f"{more} more"))
+        shown = [self._collection.picture(hit.record, side) for hit in self]
+        return Answer(self.query.name, asked[0].picture, list(self), shown, asked=asked, note=self.note)
+
+    def _asked(self, number: int, term: Term, side: int) -> Asked:
+        part, away = term.part, term.weight < 0
+        weight = "" if abs(term.weight) == 1 or len(self.query.terms) == 1 else f"{abs(term.weight):.3g}"
+        title = f"{sign_of(term) if number or away else 'query'} {weight}".strip()
+        if isinstance(part, ByText):
+            return Asked(title, "", None, part.words, away)
+        shown = pictures.of_part(self._collection.store, part, side, self._collection.limits)
+        return Asked(title, part.name, shown, away=away)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the answer as a picture (.png), a page (.html) or data (.json), by the ending of `path`.
+
+        Raises:
+            BadArgument: If the ending is none of these.
+        """
+        from likewise.show import grid, page
+
+        target = Path(path)
+        if target.suffix == ".png":
+            target.write_bytes(grid.png(self.answer()))
+        elif target.suffix in (".html", ".htm"):
+            notes = self._collection.notes()
+            target.write_text(page.html([self.answer()], title=f"Like {self.query.name}", notes=notes), "utf-8")
+        elif target.suffix == ".json":
+            target.write_text(json.dumps(self.to_json(), indent=2, ensure_ascii=False) + "\n", "utf-8")
+        else:
+            raise BadArgument(f"{target}: the ending says what to write: .png, .html or .json")
+        return target
+
+    def explain(self, path: str | Path, most: int = 3) -> Path:
+        """Draw which places of the query and of its best hits are the same, as geometry found them.
+
+        Args:
+            path: Of a PNG.
+            most: How many hits are drawn.
+
+        Raises:
+            BadArgument: If these hits were not re-ranked by geometry.
+        """
+        from likewise.show import matches
+
+        matcher = None if self._rerank is None else self._rerank.matcher
+        if matcher is None:
+            raise BadArgument(f"{self.query.name}: nothing to explain: search with rerank='geometry'")
+        found = explained(self._collection.store, matcher, self.query, self[:most], self._collection.limits)
+        target = Path(path)
+        target.write_bytes(matches.png([pictures.pair(self.query, each) for each in found]))
+        return target
+
+    def to_json(self) -> dict[str, object]:
+        """The query and the hits as plain values."""
+        hits = [
+            {"rank": hit.rank, "score": hit.score, "inliers": hit.inliers, "path": hit.path, "row": hit.row}
+            | asdict(hit.record)
+            for hit in self
+        ]
+        return {
+            "query": self.query.name,
+            "parts": [_told(term) for term in self.query.terms],
+            "left_out": sorted(self.query.left_out),
+            "model": self._collection.store.card.name,
+            "rerank": "" if self._rerank is None else self._rerank.name,
+            "hits": hits,
+        }
+
+
+def _told(term: Term) -> dict[str, object]:
+    part, kind = term.part, _KINDS[type(term.part)]
+    region = {"region": list(part.region)} if isinstance(part, ByImage) and part.region is not None else {}
+    return {"kind": kind, "name": part.name, "weight": term.weight} | region
+
+
+_KINDS = {ByImage: "image", ByText: "text", ByKey: "key"}
