@@ -118,6 +118,47 @@ def test_rows_that_are_not_live_are_never_returned(kind: str) -> None:
     assert made(rows, kind, np.zeros(50, bool)).search(rows[:2], 3)[1].shape == (2, 0)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.003, 0.01, 0.1, 0.5, 0.9, 1.0])
+@pytest.mark.parametrize("dead", [0.0, 0.3])
+def test_a_search_among_some_rows_is_the_search_of_these_alone(kind: str, share: float, dead: float) -> None:
+    rows, queries = gallery(700, 16, kind), gallery(11, 16, kind, seed=1)
+    draw = np.random.default_rng(3)
+    among, live = draw.random(700) < share, draw.random(700) >= dead
+    alone = np.flatnonzero(among & live)
+    for k in (1, 7, 10_000):
+        scores, found = made(rows, kind, live, step=64).search(queries, k, among)
+        wanted_scores, wanted = made(rows[alone], kind).search(queries, k)
+        assert found.tolist() == alone[wanted].tolist()
+        assert scores.tolist() == wanted_scores.tolist()
+        assert found.shape == (11, min(k, len(alone)))
+
+
+def test_equal_rows_among_some_keep_their_order(kind: str) -> None:
+    rows = np.repeat(gallery(1, 8, kind), 400, axis=0)
+    for among in (np.arange(400) % 50 == 3, np.arange(400) % 3 > 0, (np.arange(400) > 40) & (np.arange(400) < 60)):
+        found = made(rows, kind, step=7).search(rows[:2], 5, among)[1]
+        assert found.tolist() == [np.flatnonzero(among)[:5].tolist()] * 2
+
+
+def test_a_search_among_some_leaves_the_next_one_as_it_was(kind: str) -> None:
+    rows, queries = gallery(300, 12, kind), gallery(5, 12, kind, seed=1)
+    index, wanted = made(rows, kind), made(rows, kind).search(queries, 4)
+    among = np.arange(300) % 10 == 0
+    kept = among.copy()
+    first = index.search(queries, 4, among)
+    for _ in range(2):
+        scores, found = index.search(queries, 4)
+        assert (scores.tolist(), found.tolist()) == (wanted[0].tolist(), wanted[1].tolist())
+    assert index.search(queries, 4, among)[1].tolist() == first[1].tolist()
+    assert among.tolist() == kept.tolist()
+
+
+@pytest.mark.parametrize("among", [np.ones(4, bool), np.ones((3, 1), bool), np.ones(3, np.int64)])
+def test_what_says_nothing_of_the_rows_is_refused(kind: str, among: np.ndarray) -> None:
+    with pytest.raises(BadArgument, match="wanted bool"):
+        made(gallery(3, 5, kind), kind).search(gallery(1, 5, kind), 2, among)
+
+
 def test_the_answer_does_not_depend_on_the_batch(kind: str) -> None:
     rows, queries = gallery(700, 33, kind), gallery(30, 33, kind, seed=1)
     index = made(rows, kind)
@@ -173,7 +214,8 @@ def test_any_small_gallery_is_answered_as_by_the_obvious_code(data: st.DataObjec
     rows = np.array(data.draw(st.lists(st.lists(numbers, min_size=dim, max_size=dim), min_size=count, max_size=count)))
     query = np.array([data.draw(st.lists(numbers, min_size=dim, max_size=dim))], np.float32)
     k, step = data.draw(st.integers(1, 14)), data.draw(st.integers(1, 13))
-    scores, found = made(rows.astype(np.float32), kind, step=step).search(query, k)
+    among = data.draw(st.none() | st.lists(st.booleans(), min_size=count, max_size=count).map(np.array))
+    scores, found = made(rows.astype(np.float32), kind, step=step).search(query, k, among)
     wanted = obvious(rows.astype(np.float32), query[0], kind)
-    assert found[0].tolist() == ranked(wanted, k)
+    assert found[0].tolist() == ranked(wanted, k, among)
     assert scores[0].tolist() == wanted[found[0]].tolist()

@@ -7,6 +7,10 @@ plain expression and sorted. So rows and scores are those of the loop, to the la
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,9 +29,15 @@ _SMALL, _LARGE = 2.0**-40, 2.0**60  # between these, neither a squared norm nor 
 _SCORES_AT_ONCE = 2_000_000  # 8 MB, which stay in the cache
 _BLOCK_ROWS = 4096  # at least; 4096-d, 500 queries: a product of all rows is no quicker, and its 100 MB leave the cache
 _QUERIES_AT_ONCE = 512
-_CONVERTED_BYTES = 32 << 20  # float16 rows are copied to float32, a block at a time
+_CONVERTED_BYTES = (
+    32 << 20
+)  # float16 rows are copied to float32, and rows that lie apart to one place, a block at a time
+_COPIED_SHARE = 0.25  # of the rows: when no more may be returned, copying these is quicker than to multiply all
 _RESCORED_BYTES = 2 << 20
 _CANDIDATES_AT_ONCE = 1_000_000  # 24 bytes each, and a few times that while they are sorted out
+
+_Part: TypeAlias = slice | NDArray[np.int64]
+"""Some rows, rising: those between two, or a list of them."""
 
 
 class Exact:
@@ -76,18 +86,19 @@ class Exact:
     def __len__(self) -> int:
         return len(self._rows) if self._live is None else int(np.count_nonzero(self._live))
 
-    def search(self, queries: Embeddings, k: int) -> tuple[Scores, Rows]:
+    def search(self, queries: Embeddings, k: int, among: NDArray[np.bool_] | None = None) -> tuple[Scores, Rows]:
         """The k best rows of each query.
 
         Args:
             queries: (q, dim) float32, finite.
             k: At least 1; more than there are rows gives all of them.
+            among: (n,) True for rows that may be returned, if they are live; None means all.
 
         Returns:
-            (q, k') scores, falling, and (q, k') rows; equal scores in rising row order; k' = min(k, live rows).
+            (q, k') scores, falling, and (q, k') rows; equal scores in rising row order; k' = min(k, rows that may be returned).
 
         Raises:
-            BadArgument: If k is below 1, or the queries have another dimension or are not finite.
+            BadArgument: If k is below 1, the queries have another dimension or are not finite, or `among` has another shape or dtype.
         """
         if k < 1:
             raise BadArgument(f"k is {k}: it must be at least 1")
@@ -97,36 +108,45 @@ class Exact:
             asked = np.ascontiguousarray(queries, np.float32)
         if not np.isfinite(asked).all():
             raise BadArgument("a query holds NaN or infinity, or a number too large for float32")
-        width = min(k, len(self))
+        allowed = self._allowed(among)
+        width = min(k, allowed.count)
         scores = np.empty((len(asked), width), np.float32)
         found = np.empty((len(asked), width), np.int64)
         step = max(1, min(_QUERIES_AT_ONCE, _CANDIDATES_AT_ONCE // (4 * max(1, width))))
         for start in range(0, len(asked) if width else 0, step):
             part = asked[start : start + step]
-            for i, candidates in enumerate(self._candidates(part, width), start=start):
+            for i, candidates in enumerate(self._candidates(part, width, allowed), start=start):
                 scores[i], found[i] = self._best(asked[i], candidates, width)
         return scores, found
 
-    def _candidates(self, queries: Embeddings, k: int) -> list[NDArray[np.int64]]:
-        """For each query every live row, rising, that can be among its k best."""
-        if k == len(self):
-            return [np.arange(len(self._rows)) if self._live is None else np.flatnonzero(self._live)] * len(queries)
+    def _allowed(self, among: NDArray[np.bool_] | None) -> _Allowed:
+        if among is None:
+            return _Allowed(len(self), len(self._rows), self._live)
+        if among.shape != (len(self._rows),) or among.dtype != np.bool_:
+            raise BadArgument(f"among is {among.dtype} of shape {among.shape}, wanted bool of ({len(self._rows)},)")
+        mask = among if self._live is None else among & self._live
+        count = int(np.count_nonzero(mask))
+        return _Allowed(count, len(mask), None if count == len(mask) else mask)
+
+    def _candidates(self, queries: Embeddings, k: int, allowed: _Allowed) -> list[NDArray[np.int64]]:
+        """For each query every row, rising, that may be returned and can be among its k best."""
+        if k == allowed.count:
+            return [allowed.rows()] * len(queries)
         lengths = np.linalg.norm(queries.astype(np.float64), axis=1)
         shortlist = _Shortlist(len(queries), k)
-        step = self._step(len(queries))
+        step = self._step(len(queries), copied=allowed.are_few)
         memory = np.empty((len(queries), min(step, len(self._rows))), np.float32)
-        for start in range(0, len(self._rows), step):
-            block = np.asarray(self._rows[start : start + step], np.float32)
-            rough, errors = self._rough(queries, lengths, start, block, memory[:, : len(block)])
-            live = None if self._live is None else self._live[start : start + len(block)]
-            if live is not None:
-                rough[:, ~live] = -np.inf
+        for part, mask in allowed.parts(step):
+            block = np.asarray(self._rows[part], np.float32)
+            rough, errors = self._rough(queries, lengths, part, block, memory[:, : len(block)])
+            if mask is not None:
+                rough[:, ~mask] = -np.inf
             floors = shortlist.floors if len(shortlist) else _first_floors(rough, errors, k)
             # What is not a number is not hopeless. One flat list of places: four times as quick as a list of pairs.
             places = np.flatnonzero(~(rough < _at_most(floors - errors)[:, None]))
-            if live is not None:
-                places = places[live[places % len(block)]]
-            shortlist.add(places, start, rough, errors)
+            if mask is not None:
+                places = places[mask[places % len(block)]]
+            shortlist.add(places, part, rough, errors)
             if len(shortlist) > max(_CANDIDATES_AT_ONCE, 4 * k):
                 best = [self._best(query, rows, k)[1] for query, rows in zip(queries, shortlist.rows(), strict=True)]
                 shortlist.keep_only([np.sort(rows) for rows in best])
@@ -136,7 +156,7 @@ class Exact:
         self,
         queries: Embeddings,
         lengths: NDArray[np.float64],
-        start: int,
+        part: _Part,
         block: Embeddings,
         memory: NDArray[np.float32],
     ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
@@ -151,7 +171,7 @@ class Exact:
             rough = np.matmul(queries, block.T, out=memory)
             if self._unit:
                 return rough, np.where(lengths < _LARGE, 2 * bound * 1.01 * lengths + floor, np.inf)
-            norms = self._norms_of(start, block)
+            norms = self._norms_of(part, block)
             sure = norms < _LARGE
             if self._metric == "cosine":
                 sure &= (norms > _SMALL) | (norms == 0)
@@ -165,25 +185,26 @@ class Exact:
             rough[:, ~sure] = np.nan
         return rough, errors
 
-    def _step(self, queries: int) -> int:
+    def _step(self, queries: int, *, copied: bool) -> int:
         """Rows to multiply at once with so many queries."""
         if self._block_rows is not None:
             return self._block_rows
         step = max(_BLOCK_ROWS, _SCORES_AT_ONCE // queries)
-        if self._rows.dtype == np.float32:
+        if self._rows.dtype == np.float32 and not copied:
             return step
         return int(max(256, min(step, _CONVERTED_BYTES // (4 * max(1, self._rows.shape[1])))))
 
-    def _norms_of(self, start: int, block: Embeddings) -> NDArray[np.float32]:
+    def _norms_of(self, part: _Part, block: Embeddings) -> NDArray[np.float32]:
         """The norms of a block, computed when it is first met and kept.
 
         Threads that meet a block together all compute it and write the same numbers; nobody reads one before it is written.
         """
-        norms = self._norms[start : start + len(block)]
+        norms = self._norms[part]
         if np.isnan(norms).any():
             for first in range(0, len(block), 256):  # in pieces that stay in the cache
                 piece = block[first : first + 256]
                 norms[first : first + 256] = np.sqrt(np.einsum("ij,ij->i", piece, piece))
+            self._norms[part] = norms
         return norms
 
     def _best(self, query: Embeddings, candidates: NDArray[np.int64], k: int) -> tuple[Scores, Rows]:
@@ -192,12 +213,49 @@ class Exact:
         step = max(1, _RESCORED_BYTES // (4 * max(1, len(query))))
         for first in range(0, len(candidates), step):
             part = candidates[first : first + step]
-            together = part[-1] - part[0] + 1 == len(part)  # a slice is a view, a list of rows a copy
-            rows = self._rows[part[0] : part[-1] + 1] if together else self._rows[part]
-            rows = np.ascontiguousarray(rows, np.float32)
+            rows = np.ascontiguousarray(self._rows[_as_part(part)], np.float32)
             scores[first : first + step] = plain_scores(query, rows, self._metric, unit=self._unit)
         order = np.argsort(-scores, kind="stable")[:k]
         return scores[order], candidates[order]
+
+
+@dataclass(frozen=True, slots=True)
+class _Allowed:
+    """The rows that a search may return.
+
+    Attributes:
+        count: How many they are.
+        of: How many rows there are.
+        mask: (of,) which; None where it is all of them.
+    """
+
+    count: int
+    of: int
+    mask: NDArray[np.bool_] | None
+
+    @property
+    def are_few(self) -> bool:
+        """Whether they are looked at alone, and not all rows with those between them."""
+        return self.mask is not None and self.count <= _COPIED_SHARE * self.of
+
+    def rows(self) -> NDArray[np.int64]:
+        """Their numbers, rising."""
+        return np.arange(self.of) if self.mask is None else np.flatnonzero(self.mask)
+
+    def parts(self, step: int) -> Iterator[tuple[_Part, NDArray[np.bool_] | None]]:
+        """`step` rows at a time, and which of them may be returned; None where it is all of them."""
+        if self.are_few:
+            rows = self.rows()
+            yield from ((_as_part(rows[first : first + step]), None) for first in range(0, len(rows), step))
+            return
+        for start in range(0, self.of, step):
+            part = slice(start, start + step)
+            yield part, None if self.mask is None else self.mask[part]
+
+
+def _as_part(rows: NDArray[np.int64]) -> _Part:
+    """Rising rows as a slice where none is left out: that is a view of an array, and a list of rows a copy."""
+    return slice(int(rows[0]), int(rows[-1]) + 1) if rows[-1] - rows[0] + 1 == len(rows) else rows
 
 
 class _Shortlist:
@@ -213,20 +271,21 @@ class _Shortlist:
         return self._count
 
     def add(
-        self, places: NDArray[np.int64], start: int, rough: NDArray[np.float32], errors: NDArray[np.float64]
+        self, places: NDArray[np.int64], part: _Part, rough: NDArray[np.float32], errors: NDArray[np.float64]
     ) -> None:
-        """Take rows in, by their places in `rough`, which has one line for each query and begins with row `start`."""
+        """Take rows in, by their places in `rough`, which has one line for each query and one column for each row of `part`."""
         if not len(places):
             return
         width = rough.shape[1]
         which = places // width
-        values = rough[which, places - which * width].astype(np.float64)
+        columns = places - which * width
+        values = rough[which, columns].astype(np.float64)
         error = errors[which]
         sure = np.isfinite(error) & np.isfinite(values)
         with np.errstate(invalid="ignore"):
             low, high = np.where(sure, values - error, -np.inf), np.where(sure, values + error, np.inf)
         self._raise_floors(which, low)
-        self._parts.append((which, places - which * width + start, high))
+        self._parts.append((which, columns + part.start if isinstance(part, slice) else part[columns], high))
         self._count += len(places)
         if self._count > _CANDIDATES_AT_ONCE:
             self._parts = [self._remaining()]
