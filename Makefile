@@ -54,7 +54,6 @@ fix: $(VENV)/.dev ## mend style where a program can
 	$(BIN)/ruff format
 
 bench: $(VENV)/.dev ## all benchmarks, one after the other; see bench/
-	$(BIN)/pip install --quiet --editable '.[bench]'
 	for program in bench/*.py; do $(BIN)/python $$program || exit 1; done
 
 smoke: $(VENV)/.dev ## the wheel in a fresh environment without development tools

@@ -25,7 +25,7 @@ from typing import Any
 from embedding.contest import Fell, Ground
 from embedding.figures import Report, machine
 from embedding.rows import QUICK, ROWS, Setting, Sizes
-from likewise.pipeline import processors
+from likewise.processors import processors
 
 
 def arguments() -> argparse.Namespace:

@@ -128,8 +128,8 @@ class Report:
 def machine() -> dict[str, object]:
     """The processor, memory, what else is running, and versions."""
     from likewise.encoders.runtimes.machine import machine as processor
-    from likewise.encoders.runtimes.machine import processors
     from likewise.evaluate.machine import machine as described
+    from likewise.processors import processors
 
     return {
         **described(),

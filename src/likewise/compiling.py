@@ -32,6 +32,7 @@ from likewise.encoders.runtimes import (
     running,
 )
 from likewise.errors import BadArgument, BadImage, SourceError, WeightsError
+from likewise.processors import processors
 from likewise.sources import Source
 from likewise.types import Card, Embeddings, Image, Pixels, Recipe
 
@@ -245,7 +246,7 @@ def _pixels(source: Source | None, recipe: Recipe, count: int, seed: int, told: 
         def drawing(done: int, total: int) -> None:
             told("drawing", done, total)
 
-        source = drawn.rendered(None, instances=_OBJECTS, workers=machine.processors(), progress=drawing).gallery
+        source = drawn.rendered(None, instances=_OBJECTS, workers=processors(), progress=drawing).gallery
     items = list(source.items())
     found: list[Image] = []
     for place in np.random.default_rng(seed).permutation(len(items)):

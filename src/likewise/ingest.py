@@ -15,6 +15,7 @@ from likewise.encoders import Encoder, lacks_memory
 from likewise.encoders.runtimes import running
 from likewise.errors import LikewiseError
 from likewise.pipeline import Prepared
+from likewise.processors import processors
 from likewise.reuse import Met
 from likewise.sources import Source
 from likewise.stores import Known, Store, Writer
@@ -42,7 +43,7 @@ class Options:
     """
 
     batch: int = 64
-    workers: int = field(default_factory=pipeline.processors)
+    workers: int = field(default_factory=processors)
     prefetch: int = 8
     ahead_bytes: int = 256 << 20
     deadline_s: float = 300.0

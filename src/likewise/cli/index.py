@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from likewise.cli.indexes import WantedIndex, index_options
 from likewise.cli.limits import POSITIVE, WantedLimits, limit_options
 from likewise.cli.model import WantedModel, model_options
 from likewise.cli.screen import at_collection, number, on_screen
@@ -38,6 +39,7 @@ class Wanted:
     prefetch: int
     deadline: float
     whitening: WantedWhitening
+    index: WantedIndex
     limits: WantedLimits
     retry: bool
     include_forgotten: bool
@@ -71,6 +73,7 @@ class Wanted:
     help="For decoding one image; whoever takes longer is replaced.",
 )
 @whiten_options
+@index_options
 @limit_options
 @click.option("--retry", is_flag=True, help="Try again what was skipped before.")
 @click.option("--include-forgotten", is_flag=True, help="Let in again what `likewise forget` took out.")
@@ -90,6 +93,7 @@ def index(context: click.Context, /, **given: Any) -> None:
     wanted = Wanted(
         model=WantedModel.taken_from(given),
         whitening=WantedWhitening.taken_from(given),
+        index=WantedIndex.taken_from(given),
         limits=WantedLimits.taken_from(given),
         **given,
     )
@@ -108,6 +112,7 @@ def index(context: click.Context, /, **given: Any) -> None:
                 click.echo(f"\nstopped: {len(collection):,} images are in; run the same command to go on", err=True)
                 raise
         summary(collection, added_up(reports))
+        wanted.index.brought_about(collection, wanted.wait)
 
 
 def _opened(folder: str | None, wanted: Wanted, sources: dict[str, Source]) -> Collection:
@@ -176,7 +181,7 @@ def _source(name: str, sources: dict[str, Source]) -> Source:
 
 def _options(wanted: Wanted, limits: Limits) -> Options:
     from likewise.ingest import Options
-    from likewise.pipeline import processors
+    from likewise.processors import processors
 
     return Options(
         batch=wanted.batch,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from likewise.cli.indexes import told
 from likewise.cli.screen import at_collection, bar, bytes_text, number
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ def info(folder: str | None, as_json: bool) -> None:
     width = max(len(name) for name in facts)
     for name, value in facts.items():
         text = bytes_text(value) if name == "size" and isinstance(value, int) else value
-        told = ", ".join(map(str, text)) if isinstance(text, list) else f"{text:,}" if isinstance(text, int) else text
-        click.echo(f"{name:{width}}  {told}")
+        shown = ", ".join(map(str, text)) if isinstance(text, list) else f"{text:,}" if isinstance(text, int) else text
+        click.echo(f"{name:{width}}  {shown}")
 
 
 def _facts(collection: Collection) -> dict[str, object]:
@@ -48,6 +49,7 @@ def _facts(collection: Collection) -> dict[str, object]:
         "model": card.name,
         "input": f"{card.recipe.name}, {card.recipe.side} × {card.recipe.side}",
         "embedding": f"{card.dim}-d {store.dtype}, {'unit' if card.unit else 'raw'}, compared by {card.metric}",
+        "index": "none, searches are exact" if store.index is None else told(store.index, store.wish.recall),
         "whitening": str(whitening.fit) if whitening is not None else "none",
         "fingerprint": card.fingerprint,
         "int8 network": card.quantised or "none",
@@ -56,7 +58,7 @@ def _facts(collection: Collection) -> dict[str, object]:
         "weights sha256": card.weights_sha256 or "none",
         "licence": card.licence,
         "paper": card.paper,
-        "size": sum(path.stat().st_size for path in store.folder.iterdir() if path.is_file()),
+        "size": sum(path.stat().st_size for path in store.folder.rglob("*") if path.is_file()),
         "sources": store.sources(),
     }
 

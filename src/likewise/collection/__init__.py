@@ -50,6 +50,7 @@ def index(
         encoder = encoders.load(model, recipe=recipe, weights=weights)
         made = Collection.create_whitened(collection, encoder, open_place(str(places[0])), wanted)
     made.index(*places)
+    made.bring_index_up_to_date()
     return made
 
 

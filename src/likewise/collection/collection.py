@@ -18,13 +18,14 @@ from likewise.encoders.runtimes import Precision, Runtime
 from likewise.encoders.whitened import Whitened
 from likewise.encoders.whitening import Whitening
 from likewise.errors import BadArgument, BadImage, NoCollection, SourceError, StoreMismatch
+from likewise.indexes.first import Watch
 from likewise.queries import Query
 from likewise.queries.reading import Given, Reader, Weighted, open_place
 from likewise.queries.syntax import Region
 from likewise.rerank import Chain
 from likewise.rerank import load as load_rerank
 from likewise.sources import Source
-from likewise.stores.local import LocalStore, database
+from likewise.stores.local import LocalStore, database, indexing
 from likewise.stores.local.arrays import Dtype
 from likewise.types import Card, Image, Metric, Record, Skipped
 
@@ -223,6 +224,31 @@ class Collection:
         carried = min(carried, whole.unchanged)  # they are new here, though their turn came before
         whole.added, whole.unchanged = whole.added + carried, whole.unchanged - carried
         return whole
+
+    def wish_for_index(
+        self, kind: indexing.Choice | None = None, recall: float | None = None, *, wait_s: float = 0.0
+    ) -> None:
+        """Say how neighbours are to be found from now on; `bring_index_up_to_date` makes it so.
+
+        Args:
+            kind: `auto` (exactly as long as that takes 10 ms, then by lists), `exact`, `lists` or `graph`; as before if None.
+            recall: How much of the k nearest is to be found on average; 1 is exact; as before if None.
+            wait_s: For another process that is writing.
+
+        Raises:
+            BadArgument: If one of them is none that there is.
+        """
+        before = self.store.wish
+        wish = indexing.Wish(kind or before.kind, before.recall if recall is None else recall)
+        if wish != before:
+            with self.store.write(wait_s=wait_s) as writer:
+                writer.note_index(wish)
+
+    def bring_index_up_to_date(
+        self, watch: Watch = lambda _what, _done, _all: None, *, anew: bool = False
+    ) -> indexing.Kept | None:
+        """Build the index, add to it or remove it; see `LocalStore.bring_index_up_to_date`."""
+        return self.store.bring_index_up_to_date(watch, anew=anew)
 
     def search(  # noqa: PLR0913 - all that a query may be made of, where it is asked
         self,

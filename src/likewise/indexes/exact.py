@@ -100,14 +100,7 @@ class Exact:
         Raises:
             BadArgument: If k is below 1, the queries have another dimension or are not finite, or `among` has another shape or dtype.
         """
-        if k < 1:
-            raise BadArgument(f"k is {k}: it must be at least 1")
-        if queries.ndim != 2 or queries.shape[1] != self._rows.shape[1]:
-            raise BadArgument(f"queries have shape {queries.shape}, wanted (q, {self._rows.shape[1]})")
-        with np.errstate(over="ignore"):
-            asked = np.ascontiguousarray(queries, np.float32)
-        if not np.isfinite(asked).all():
-            raise BadArgument("a query holds NaN or infinity, or a number too large for float32")
+        asked = self.checked(queries, k)
         allowed = self._allowed(among)
         width = min(k, allowed.count)
         scores = np.empty((len(asked), width), np.float32)
@@ -116,8 +109,20 @@ class Exact:
         for start in range(0, len(asked) if width else 0, step):
             part = asked[start : start + step]
             for i, candidates in enumerate(self._candidates(part, width, allowed), start=start):
-                scores[i], found[i] = self._best(asked[i], candidates, width)
+                scores[i], found[i] = self.best(asked[i], candidates, width)
         return scores, found
+
+    def checked(self, queries: Embeddings, k: int) -> Embeddings:
+        """The queries as they are computed with, once they and `k` are found to be right; see `search`."""
+        if k < 1:
+            raise BadArgument(f"k is {k}: it must be at least 1")
+        if queries.ndim != 2 or queries.shape[1] != self._rows.shape[1]:
+            raise BadArgument(f"queries have shape {queries.shape}, wanted (q, {self._rows.shape[1]})")
+        with np.errstate(over="ignore"):
+            asked = np.ascontiguousarray(queries, np.float32)
+        if not np.isfinite(asked).all():
+            raise BadArgument("a query holds NaN or infinity, or a number too large for float32")
+        return asked
 
     def _allowed(self, among: NDArray[np.bool_] | None) -> _Allowed:
         if among is None:
@@ -148,7 +153,7 @@ class Exact:
                 places = places[mask[places % len(block)]]
             shortlist.add(places, part, rough, errors)
             if len(shortlist) > max(_CANDIDATES_AT_ONCE, 4 * k):
-                best = [self._best(query, rows, k)[1] for query, rows in zip(queries, shortlist.rows(), strict=True)]
+                best = [self.best(query, rows, k)[1] for query, rows in zip(queries, shortlist.rows(), strict=True)]
                 shortlist.keep_only([np.sort(rows) for rows in best])
         return shortlist.rows()
 
@@ -207,7 +212,7 @@ class Exact:
             self._norms[part] = norms
         return norms
 
-    def _best(self, query: Embeddings, candidates: NDArray[np.int64], k: int) -> tuple[Scores, Rows]:
+    def best(self, query: Embeddings, candidates: NDArray[np.int64], k: int) -> tuple[Scores, Rows]:
         """Score candidates, in rising row order, by the plain expression and keep the k best."""
         scores = np.empty(len(candidates), np.float32)
         step = max(1, _RESCORED_BYTES // (4 * max(1, len(query))))

@@ -17,20 +17,16 @@ from dataclasses import dataclass, field
 from likewise import images
 from likewise.pipeline.jobs import Desk, Job, Needs, Prepared
 from likewise.pipeline.processes import Crew, Hands, Threads, can_be_had
+from likewise.processors import processors
 from likewise.sources import Source
 from likewise.types import Item, Recipe
 
-__all__ = ["How", "Needs", "Prepared", "prepared", "processors"]
+__all__ = ["How", "Needs", "Prepared", "prepared"]
 
 _PARCEL_IMAGES = 16  # small images travel together: a message costs more than reading one of them
 _PARCEL_BYTES = 1 << 20
 _READ_HERE_IMAGES = 4  # of a compressed tar, whose entries are best read in their order
 _UNKNOWN_BYTES = 1 << 20  # what an image counts as whose source cannot tell its size before it is read
-
-
-def processors() -> int:
-    """How many processors this program may use: the default for whatever works side by side."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 @dataclass(frozen=True, slots=True)

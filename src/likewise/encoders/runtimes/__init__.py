@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from likewise.encoders.runtimes import machine
 from likewise.errors import BadArgument, MissingExtra, WeightsError
+from likewise.processors import processors
 from likewise.types import Embeddings
 
 Runtime: TypeAlias = Literal["auto", "torch", "onnx", "openvino"]
@@ -124,7 +125,7 @@ def choose(
         raise WeightsError(
             f"this int8 network wants a processor with VNNI, and this is {here}: compile it here, or run it by openvino"
         )
-    return Running(taken, at, threads or machine.processors(), "; ".join(filter(None, (why, more))))
+    return Running(taken, at, threads or processors(), "; ".join(filter(None, (why, more))))
 
 
 def open_network(path: Path, taken: Running) -> Network:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 from dataclasses import dataclass
@@ -64,13 +63,6 @@ def described(architecture: str, cpuinfo: str) -> Machine:
     """
     flags = {flag for line in cpuinfo.splitlines() if line.startswith("flags") for flag in line.split()}
     return Machine(architecture, tuple(name for flag, name in _SIGNS if flag in flags) if flags else None)
-
-
-def processors() -> int:
-    """How many this process may use, which can be fewer than the machine has."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0)) or 1
-    return os.cpu_count() or 1  # pragma: no cover - systems without affinities
 
 
 def shows_gpu() -> bool:

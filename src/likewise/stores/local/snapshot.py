@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.indexes.exact import Exact
+from likewise.indexes import Index
 from likewise.stores.local import arrays, derived
+from likewise.stores.local.indexing import Kept
 from likewise.types import Embeddings, Metric, Record, Rows, Scores
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ class View:
     generation: int
     rows: arrays.Stored
     live: np.ndarray[tuple[int], np.dtype[np.bool_]]
-    indexes: dict[Metric, Exact] = field(default_factory=dict)
+    kept: Kept | None = None
+    indexes: dict[Metric, Index] = field(default_factory=dict)
     known: dict[str, Mapping[str, NDArray[np.generic]]] = field(default_factory=dict)
     guard: threading.RLock = field(default_factory=threading.RLock)
 

@@ -14,10 +14,14 @@ from typing import Any, Self, cast
 import numpy as np
 
 from likewise.errors import NoCollection, StoreMismatch
+from likewise.indexes import Index
+from likewise.indexes.coded import Coded
 from likewise.indexes.exact import Exact
+from likewise.indexes.first import Watch
 from likewise.roots import Roots
 from likewise.stores import Known
-from likewise.stores.local import arrays, database, lock
+from likewise.stores.local import arrays, database, indexing, lock
+from likewise.stores.local.indexing import Kept, Wish
 from likewise.stores.local.snapshot import LocalSnapshot, View
 from likewise.stores.local.writer import LocalWriter
 from likewise.types import Card, Embeddings, Hit, Metric, Record, Rows, Scores, Skipped
@@ -38,7 +42,7 @@ class LocalStore:
         manifest = self._manifest()
         self._card = Card.from_json(manifest["card"])
         self._dtype = cast(arrays.Dtype, manifest["dtype"])
-        self._seen_version = -1
+        self._seen: tuple[int, tuple[int, int] | None] = (-1, None)
         self._view: View | None = None
 
     @classmethod
@@ -112,6 +116,39 @@ class LocalStore:
         """Runtime and precision of what computed the embeddings, such as `openvino bf16`, in the order of the first time."""
         told: list[str] = json.loads(self._manifest().get("computed_by", "[]"))
         return told
+
+    @property
+    def wish(self) -> Wish:
+        """Which index the collection is to have, and how good."""
+        told = self._manifest().get("index")
+        return Wish() if told is None else Wish.from_json(told)
+
+    @property
+    def index(self) -> Kept | None:
+        """The index that searches use; None where they are exact."""
+        return self.view().kept
+
+    def bring_index_up_to_date(
+        self, watch: Watch = lambda _what, _done, _all: None, *, anew: bool = False
+    ) -> Kept | None:
+        """Build the index, add to it or remove it, as the rows and the wish ask for; searches go on meanwhile.
+
+        Args:
+            watch: Told (what is done, how much of it, of how much).
+            anew: Build even where what is there would do.
+
+        Returns:
+            The index that is there now; None where searches are exact.
+
+        Raises:
+            StoreFull: If the disk is full; what was there before still serves.
+        """
+        view = self.view()
+        state = indexing.State(
+            view.rows, view.live, self.card.metric, self.card.unit, self.card.fingerprint, view.generation
+        )
+        with database.told_as_ours(self._folder / database.FILE_NAME):
+            return indexing.bring_up_to_date(self._folder, state, self.wish, watch, anew=anew)
 
     def demand(self, card: Card) -> None:
         """Refuse an encoder whose embeddings cannot be compared with the ones that are here.
@@ -250,6 +287,7 @@ class LocalStore:
                 wrong.append(f"rows {first} to {first + count - 1} are not what was written: {_REPAIR}")
         if expected < len(view.rows):
             wrong.append(f"rows {expected} to {len(view.rows) - 1} have no checksum")
+        wrong += indexing.damage(self._folder)
         wrong += [f"the database is damaged: {line}" for (line,) in self._all("PRAGMA integrity_check") if line != "ok"]
         return len(blocks), wrong
 
@@ -280,15 +318,15 @@ class LocalStore:
         self.close()
 
     def view(self) -> View:
-        """The state committed last: taken anew only when another connection has changed the database."""
+        """The state committed last: taken anew only when another connection has changed the database, or the index is another."""
         with self._guard:
-            version = int(self._one("PRAGMA data_version"))
-            if self._view is None or version != self._seen_version:
-                self._view = self._look(self._view)
-                self._seen_version = version
+            seen = int(self._one("PRAGMA data_version")), indexing.stamp(self._folder)
+            if self._view is None or seen != self._seen:
+                self._view = self._look(self._view, is_same_index=seen[1] == self._seen[1])
+                self._seen = seen
             return self._view
 
-    def _look(self, before: View | None) -> View:
+    def _look(self, before: View | None, *, is_same_index: bool) -> View:
         with self._guard, self._snapshot():
             manifest = self._manifest()
             count = int(self._one('SELECT coalesce(max("row") + 1, 0) FROM images'))
@@ -298,9 +336,11 @@ class LocalStore:
             rows = arrays.mapped(path, count, self.card.dim, self._dtype)
         live = np.ones(count, np.bool_)
         live[[row for (row,) in not_live]] = False
-        if before is not None and before.generation == generation and np.array_equal(before.live, live):
+        is_same = before is not None and before.generation == generation and np.array_equal(before.live, live)
+        if before is not None and is_same and is_same_index:
             return before
-        return View(generation, rows, live)
+        kept = indexing.current(self._folder, self.card.fingerprint, generation, count)
+        return View(generation, rows, live, kept, known=before.known if before is not None and is_same else {})
 
     def nearest_in(self, view: View, queries: Embeddings, k: int, metric: Metric | None) -> tuple[Scores, Rows]:
         """As `nearest`, in one state."""
@@ -308,9 +348,17 @@ class LocalStore:
         with self._guard:
             index = view.indexes.get(chosen)
             if index is None:
-                index = Exact(view.rows, chosen, None if view.live.all() else view.live, unit=self.card.unit)
-                view.indexes[chosen] = index
+                index = view.indexes[chosen] = self._opened(view, chosen)
         return index.search(queries, k)
+
+    def _opened(self, view: View, metric: Metric) -> Index:
+        live = None if view.live.all() else view.live
+        kept, unit = view.kept, self.card.unit
+        if kept is not None and (kept.metric == metric or unit):  # of unit rows both metrics give the same order
+            first = indexing.opened(self._folder, kept)
+            if first is not None:
+                return Coded(first, kept.dial, view.rows, metric, live, unit=unit, recall=self.wish.recall)
+        return Exact(view.rows, metric, live, unit=unit)
 
     def records_in(self, view: View, rows: Rows) -> dict[int, Record] | None:
         """Row → record, or None if the rows have other numbers by now."""

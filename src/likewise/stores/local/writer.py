@@ -16,6 +16,7 @@ from likewise.errors import BadArgument
 from likewise.roots import Roots
 from likewise.stores.local import arrays, database
 from likewise.stores.local.database import DEAD, LIVE, VANISHED
+from likewise.stores.local.indexing import Wish
 from likewise.types import Card, Embeddings, Item, Record, Skipped
 
 _INSERT = "INSERT INTO images VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -121,6 +122,11 @@ class LocalWriter:
                 self._database.execute(
                     "INSERT OR REPLACE INTO manifest VALUES ('computed_by', ?)", (json.dumps([*names, told]),)
                 )
+
+    def note_index(self, wish: Wish) -> None:
+        """Remember which index the collection is to have; `LocalStore.bring_index_up_to_date` makes it so."""
+        with self._transaction():
+            self._database.execute("INSERT OR REPLACE INTO manifest VALUES ('index', ?)", (wish.to_json(),))
 
     def compact(self) -> int:
         """Write a new generation of the array without vanished and dead rows, and number the rest anew, in order.
