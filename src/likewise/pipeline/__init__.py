@@ -7,8 +7,6 @@ many work on it, nor on whether they are threads or processes.
 from __future__ import annotations
 
 import itertools
-import os
-import sys
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
