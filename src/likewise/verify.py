@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,6 +24,11 @@ BF16_TOLERANCE = 0.045
 """The same where one of the two was computed in bf16: what a cosine of 0.999 allows, the bound of docs/encoders.md."""
 
 
+_ASKED = 500  # images, for how much a search finds
+_NEIGHBOURS = 10
+_SURE = 3.0  # standard errors
+
+
 @dataclass(frozen=True, slots=True)
 class Verification:
     """What was looked at and what was found.
@@ -37,6 +42,9 @@ class Verification:
         embedded: Images that were embedded again.
         drifted: Keys whose embedding differs by more than the tolerance.
         largest_drift: The largest relative L2 difference among all that were embedded again.
+        recall: Of the ten nearest, the share that a search finds, measured anew; None where searches are exact.
+        wished_recall: What the collection is to have.
+        recall_error: The standard error of `recall`.
     """
 
     blocks: int
@@ -47,11 +55,19 @@ class Verification:
     embedded: int
     drifted: tuple[str, ...]
     largest_drift: float
+    recall: float | None = None
+    wished_recall: float = 1.0
+    recall_error: float = 0.0
+
+    @property
+    def falls_short(self) -> bool:
+        """Whether searches find less than they are to find, by more than chance would explain."""
+        return self.recall is not None and self.recall + _SURE * self.recall_error < self.wished_recall
 
     @property
     def ok(self) -> bool:
         """Whether nothing at all is wrong."""
-        return not (self.damaged or self.missing or self.changed or self.drifted)
+        return not (self.damaged or self.missing or self.changed or self.drifted or self.falls_short)
 
 
 def verify(
@@ -98,9 +114,14 @@ def verify(
     tolerance = max(TOLERANCE[store.dtype], BF16_TOLERANCE if bf16 else 0.0)
     drifted = tuple(key for key, difference in differences.items() if difference > tolerance)
     largest = max(differences.values(), default=0.0)
-    return Verification(
+    shares = store.shares_found(_ASKED)
+    found = Verification(
         blocks, tuple(damaged), len(chosen), tuple(missing), tuple(changed), len(differences), drifted, largest
     )
+    if shares is None:
+        return found
+    error = max(float(shares.std()), 1 / _NEIGHBOURS / len(shares) ** 0.5) / len(shares) ** 0.5
+    return replace(found, recall=float(shares.mean()), wished_recall=store.wish.recall, recall_error=error)
 
 
 def _sample(store: LocalStore, size: int | None) -> list[tuple[int, Record]]:

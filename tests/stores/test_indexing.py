@@ -248,3 +248,13 @@ with LocalStore.open(Path({str(folder)!r})) as store:
     assert after is not None
     assert after != before
     assert not list((folder / "index").glob("*.part"))
+
+
+def test_how_much_is_found_is_measured_anew(store: LocalStore) -> None:
+    assert store.shares_found(50) is None
+    wish(store)
+    store.bring_index_up_to_date()
+    shares = store.shares_found(50)
+    assert shares is not None
+    assert shares.shape == (50,)
+    assert shares.mean() >= 0.97

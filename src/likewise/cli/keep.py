@@ -124,6 +124,9 @@ def _report(found: Verification, live: int) -> None:
     )
     for key in found.drifted:
         click.echo(f"  {key}: its embedding is no longer what this model computes")
+    if found.recall is not None:
+        told = f"searches find {found.recall:.4f} of the ten nearest, {found.wished_recall:g} wished"
+        click.echo(told + (": run likewise index --rebuild" if found.falls_short else ""))
     click.echo("all is well" if found.ok else "something is wrong: see above")
 
 

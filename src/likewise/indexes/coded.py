@@ -138,6 +138,30 @@ class Coded:
         worst = found[0][:, -1]
         return np.isneginf(worst) if among is None else worst < self.dial.reach
 
+    def shares_found(self, queries: int = MEASURED_QUERIES, k: int = 10, *, seed: int = 1) -> NDArray[np.float64]:
+        """(q,) the share of its k true nearest that a search finds, for some of the index's own rows, themselves left out.
+
+        Args:
+            queries: How many, drawn among the live rows.
+            k: Neighbours.
+            seed: Of the draw; another one than that of the dial asks what the dial has not seen.
+
+        Raises:
+            BadArgument: If fewer than two rows can be found.
+        """
+        pool = np.arange(len(self._rows)) if self._live is None else np.flatnonzero(self._live)
+        if len(pool) < 2:
+            raise BadArgument(f"{len(pool)} rows: there is nothing to measure an index with")
+        own = np.sort(np.random.default_rng(seed).choice(pool, min(queries, len(pool)), replace=False))
+        asked = np.asarray(self._rows[own], np.float32)
+        k = min(k, len(pool) - 1)
+        wanted, found = self._exact.search(asked, k + 1)[1], self.search(asked, k + 1)[1]
+        shares = []
+        for mine, wish, got in zip(own, wanted, found, strict=True):
+            others = wish[wish != mine][:k]
+            shares.append(np.isin(others, got).mean())
+        return np.array(shares)
+
     def sample(self, count: int, seed: int = 0) -> tuple[Embeddings, NDArray[np.int64], Rows, Scores]:
         """Some of its own rows with their true neighbours among the coded ones.
 

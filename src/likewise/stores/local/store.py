@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from likewise.errors import NoCollection, StoreMismatch
 from likewise.indexes import Index
@@ -290,6 +291,12 @@ class LocalStore:
         wrong += indexing.damage(self._folder)
         wrong += [f"the database is damaged: {line}" for (line,) in self._all("PRAGMA integrity_check") if line != "ok"]
         return len(blocks), wrong
+
+    def shares_found(self, queries: int) -> NDArray[np.float64] | None:
+        """(q,) how much of their ten true nearest a search finds for some of the gallery's images; None where searches are exact."""
+        self.nearest(np.zeros((0, self.card.dim), np.float32), 1)
+        index = self.view().indexes[self.card.metric]
+        return index.shares_found(queries) if isinstance(index, Coded) else None
 
     @contextmanager
     def write(self, *, wait_s: float = 0.0) -> Iterator[LocalWriter]:
