@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from likewise.filters.expressions import (
     And,
@@ -32,7 +32,7 @@ from likewise.filters.expressions import (
 )
 from likewise.types import Json, Record
 
-Found: TypeAlias = "tuple[Kind, Any] | None"
+Found: TypeAlias = "tuple[Kind, str | int | float | bool] | None"
 """The kind and the value of an image's field, a date in nanoseconds since 1970; None if there is none of a kind that can be compared."""
 
 _OPERATORS: dict[Comparator, Callable[..., bool]] = {
@@ -131,7 +131,7 @@ def _with_other(found: Found, by: Comparator, other: Found) -> bool | None:
 
 def _against_period(found: Found, by: Comparator, start_ns: int, end_ns: int) -> bool | None:
     """`<` before it begins, `<=` before it ends, `=` within it."""
-    if found is None or found[0] != "date":
+    if found is None or found[0] != "date" or isinstance(found[1], str):
         return None
     begun, over = found[1] >= start_ns, found[1] >= end_ns
     return {

@@ -67,12 +67,12 @@ class _Parser:
         self._next = self._depth = self._conditions = 0
 
     def whole(self) -> Expression:
-        if self._is_over:
+        if self._is_over():
             raise BadArgument("where: the filter is empty: write one such as label = 'tiger', or leave it away")
         found = self._either()
         if self._here.is_sign(")"):
             raise self._wrong(self._here, "this bracket was never opened: take it away, or open one before")
-        if not self._is_over:
+        if not self._is_over():
             raise self._wrong(
                 self._here,
                 "the filter could end before this: and, or or stands between two conditions; texts stand in single quotes",
@@ -291,13 +291,12 @@ class _Parser:
     def _here(self) -> Token:
         return self._tokens[self._next]
 
-    @property
     def _is_over(self) -> bool:
         return self._here.sort == "end"
 
     def _take(self) -> Token:
         token = self._here
-        if self._is_over:
+        if self._is_over():
             raise self._wrong(token, "more is wanted: a condition is a field, a sign and a value, such as width > 1000")
         self._next += 1
         return token
