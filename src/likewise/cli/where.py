@@ -71,8 +71,8 @@ def _range(each: FieldSummary) -> str:
 
 
 def _frequent(each: FieldSummary) -> str:
-    """The values that come most often, as a filter writes them, and how many others there are."""
-    if each.least is not None and each.least == each.most:
+    """The values that come most often, as a filter writes them, and how many others there are; none where a range says it."""
+    if each.least is not None and (each.least == each.most or not each.top):
         return ""
     told = ", ".join(f"{_shown(value, quoted=True)} ({count:,})" for value, count in each.top)
     if each.distinct is None:
