@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from likewise import images
 from likewise.encoders import Encoder, TextEncoder
 from likewise.errors import BadArgument, BadImage
+from likewise.filters import Filter
 from likewise.queries import ByImage, ByKey, ByText, Part, Query, mixing
 from likewise.queries.reranking import reranked
 from likewise.rerank import Chain
@@ -42,6 +43,7 @@ def search(  # noqa: PLR0913 - how it is asked, and how it is answered
     metric: Metric | None = None,
     limits: images.Limits | None = None,
     rerank: Chain | None = None,
+    where: Filter | None = None,
 ) -> Iterator[Found | Skipped]:
     """Find the k most similar images of a gallery for each query, in the order of the queries.
 
@@ -49,10 +51,11 @@ def search(  # noqa: PLR0913 - how it is asked, and how it is answered
         store: Holds the gallery's embeddings.
         encoder: The one that made them; queries pass the same recipe.
         queries: Of one part or several; a `Skipped` among them is handed through.
-        k: At least 1; more than the gallery holds gives the whole gallery.
+        k: At least 1; more than the gallery holds gives the whole gallery, or all of it that passes.
         metric: The card's unless given.
         limits: Of the decoder.
         rerank: Makes the answers better; none unless given.
+        where: Which images may be found; all unless given. The answers are those of a gallery that holds no others.
 
     Yields:
         For each query its hits, or why it was skipped.
@@ -74,8 +77,8 @@ def search(  # noqa: PLR0913 - how it is asked, and how it is answered
 
         def find(asked: Sequence[Query], at: Embeddings, count: int) -> list[list[Hit]]:
             if rerank is None:
-                return store.search(at, count, metric)
-            return reranked(store, rerank, asked, at, count, metric=used, limits=limits)
+                return store.search(at, count, metric, where)
+            return reranked(store, rerank, asked, at, count, metric=used, limits=limits, where=where)
 
         yield from _found(find, group, points, k)
 

@@ -9,7 +9,7 @@ from types import FrameType
 import click
 
 from likewise import __version__
-from likewise.cli import compiling, demo, evaluate, index, keep, models, search, train, tune, whiten
+from likewise.cli import compiling, demo, evaluate, index, keep, models, search, train, tune, where, whiten
 from likewise.errors import LikewiseError
 
 INTERRUPTED = 130
@@ -38,6 +38,7 @@ for command in (
     index.index,
     search.search,
     models.models,
+    where.list_images,
     keep.info,
     keep.skipped,
     keep.verify,

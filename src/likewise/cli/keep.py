@@ -10,6 +10,7 @@ import click
 
 from likewise.cli.indexes import told
 from likewise.cli.screen import at_collection, bar, bytes_text, number
+from likewise.cli.where import fields_json, fields_table, where_option
 
 if TYPE_CHECKING:
     from likewise.collection import Collection
@@ -17,13 +18,20 @@ if TYPE_CHECKING:
 
 
 @click.command()
+@click.option("--fields", is_flag=True, help="What --where can ask for: fields, kinds and frequent values.")
+@where_option
 @click.option("--json", "as_json", is_flag=True, help="As data.")
 @click.pass_obj
-def info(folder: str | None, as_json: bool) -> None:
+def info(folder: str | None, fields: bool, where: str | None, as_json: bool) -> None:
     """What the collection holds, of which model, and how large it is."""
     from likewise.collection import Collection
 
+    if where is not None and not fields:
+        raise click.UsageError("--where narrows what --fields tells: give both, or count images by likewise list")
     with Collection.open(folder) as collection:
+        if fields:
+            _tell_fields(collection, where, as_json=as_json)
+            return
         facts = _facts(collection)
     if as_json:
         click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
@@ -33,6 +41,12 @@ def info(folder: str | None, as_json: bool) -> None:
         text = bytes_text(value) if name == "size" and isinstance(value, int) else value
         shown = ", ".join(map(str, text)) if isinstance(text, list) else f"{text:,}" if isinstance(text, int) else text
         click.echo(f"{name:{width}}  {shown}")
+
+
+def _tell_fields(collection: Collection, where: str | None, *, as_json: bool) -> None:
+    told = collection.fields(where)
+    images = told[0].missing + sum(told[0].kinds.values())
+    click.echo(json.dumps(fields_json(told), indent=2, ensure_ascii=False) if as_json else fields_table(told, images))
 
 
 def _facts(collection: Collection) -> dict[str, object]:
@@ -144,15 +158,18 @@ def compact(folder: str | None) -> None:
 
 
 @click.command()
-@click.argument("places", nargs=-1, required=True, metavar="PATH...")
+@click.argument("places", nargs=-1, metavar="[PATH]...")
+@where_option
 @click.pass_obj
-def forget(folder: str | None, places: tuple[str, ...]) -> None:
+def forget(folder: str | None, places: tuple[str, ...], where: str | None) -> None:
     """Take the image at each PATH (or all below it) out of the collection, and keep it out. Files are not touched.
 
-    `likewise index --include-forgotten` lets them in again.
+    With --where only those that pass; `likewise list --where` shows which. `likewise index --include-forgotten` lets them in again.
     """
     from likewise.collection import Collection
 
+    if not places and where is None:
+        raise click.UsageError("name what to forget: PATHs, or a filter behind --where")
     with Collection.open(folder) as collection:
-        count = collection.forget(*places)
+        count = collection.forget(*places, where=where)
         click.echo(f"{number(count, 'image')} forgotten, {len(collection):,} left")

@@ -16,6 +16,7 @@ from likewise.cli.limits import WantedLimits, limit_options
 from likewise.cli.model import running_options
 from likewise.cli.rerank import WantedRerank, rerank_options
 from likewise.cli.screen import number, on_screen
+from likewise.cli.where import where_option
 
 if TYPE_CHECKING:
     from likewise.collection import Collection, Hits
@@ -46,6 +47,7 @@ class Wanted:
     runtime: Runtime
     precision: Precision
     explain: Path | None
+    where: str | None
     rerank: WantedRerank
     limits: WantedLimits
 
@@ -56,6 +58,7 @@ class Wanted:
 @click.option("--minus", multiple=True, metavar="PART", help="Lead away from this; again for more.")
 @click.option("--together", is_flag=True, help="All QUERYs are one query, instead of one each.")
 @click.option("--with-self", is_flag=True, help="A gallery image named by key may be its own neighbour.")
+@where_option
 @click.option("-k", default=7, show_default=True, type=click.IntRange(1), help="How many neighbours.")
 @click.option("--grid", metavar="DIR", type=click.Path(path_type=Path, file_okay=False), help="A PNG for each query.")
 @click.option("--html", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="One page for all.")
@@ -84,6 +87,7 @@ def search(context: click.Context, /, **given: Any) -> int:
     cat.jpg@25%,0%,50%,100%       the same in percent
     cat.jpg --plus "at night=0.5" --minus people.jpg    a mix, with weights
     cover.jpg --rerank geometry --explain out/          the very same thing, and why
+    cat.jpg --where "folder = 'tiger' and width > 1000" only among these; likewise info --fields tells fields
 
     On a terminal the hits come as a table; in a pipe as tab-separated rank, score, path (and query, if several).
     """  # noqa: D301 - click wants the sign itself
@@ -103,7 +107,7 @@ def search(context: click.Context, /, **given: Any) -> int:
         answers: list[Hits] = []
         failed = 0
         for answer in collection.search_many(
-            _queries(collection, wanted), wanted.k, metric=wanted.metric, rerank=chain
+            _queries(collection, wanted), wanted.k, metric=wanted.metric, rerank=chain, where=wanted.where
         ):
             if isinstance(answer, Skipped):
                 failed += 1

@@ -10,14 +10,17 @@ from typing import Self
 
 from likewise import encoders, fitting, images, ingest, verify
 from likewise import search as searching
-from likewise.collection import pictures
+from likewise.collection import narrowing, pictures
 from likewise.collection.hits import Hits
+from likewise.collection.narrowing import Where
 from likewise.collection.places import find, home
 from likewise.encoders import Encoder, whitened
 from likewise.encoders.runtimes import Precision, Runtime
 from likewise.encoders.whitened import Whitened
 from likewise.encoders.whitening import Whitening
-from likewise.errors import BadArgument, BadImage, NoCollection, SourceError, StoreMismatch
+from likewise.errors import BadArgument, BadImage, NoCollection, StoreMismatch
+from likewise.filters import Field
+from likewise.filters.summary import FieldSummary, summarised
 from likewise.indexes.first import Watch
 from likewise.queries import Query
 from likewise.queries.reading import Given, Reader, Weighted, open_place
@@ -51,6 +54,7 @@ class Collection:
         self._encoder = encoder
         self._load = load
         self._chains: dict[str, Chain] = {}
+        self._met: set[Field] = set()
 
     @classmethod
     def create(cls, folder: str | Path, encoder: Encoder, *, dtype: Dtype = "float32") -> Self:
@@ -261,6 +265,7 @@ class Collection:
         with_self: bool = False,
         metric: Metric | None = None,
         rerank: str | Chain | None = None,
+        where: Where | None = None,
     ) -> Hits:
         """The k images most like a picture, a part of one, words, an image of the gallery, or a mix of these.
 
@@ -274,17 +279,18 @@ class Collection:
             metric: The card's unless given.
             rerank: What makes the answer better, as on the command line, such as `"geometry"`, or what `likewise.rerank.load` made
                 of it: docs/reranking.md.
+            where: Which images may be found, such as `"folder = 'tiger' and width > 1000"`: docs/filters.md.
 
         Raises:
             SourceError: If something that is named is not there or cannot be read.
             BadImage: If it is not a picture, or the parts of the query leave nothing to look for.
             BadArgument: If a region, a weight or k is wrong, or words are asked of a model that has no text, or
-                the reranker does not go with the model.
-            UnknownName: If there is no such reranker.
+                the reranker does not go with the model, or `where` is not written as a filter is.
+            UnknownName: If there is no such reranker, or no image has a field that `where` names.
             MissingExtra: If it needs an extra that is not installed.
         """
         asked = self.query(query, plus=plus, minus=minus, region=region, with_self=with_self)
-        (answer,) = self.search_many([asked], k, metric=metric, rerank=rerank)
+        (answer,) = self.search_many([asked], k, metric=metric, rerank=rerank, where=where)
         if isinstance(answer, Skipped):
             raise BadImage(f"{answer.key}: {answer.reason}")
         return answer
@@ -330,12 +336,35 @@ class Collection:
         *,
         metric: Metric | None = None,
         rerank: str | Chain | None = None,
+        where: Where | None = None,
     ) -> Iterator[Hits | Skipped]:
         """As `search`, in batches; a query that cannot be used costs one `Skipped`."""
         chain = self._chain(rerank) if isinstance(rerank, str) else rerank
-        found = searching.search(self.store, self.encoder, queries, k, metric=metric, limits=self.limits, rerank=chain)
+        wanted = narrowing.chosen(self.store, where, self._met)
+        found = searching.search(
+            self.store, self.encoder, queries, k, metric=metric, limits=self.limits, rerank=chain, where=wanted
+        )
         for answer in found:
-            yield answer if isinstance(answer, Skipped) else Hits(self, answer, chain)
+            yield answer if isinstance(answer, Skipped) else Hits(self, answer, chain, wanted)
+
+    def records(self, where: Where | None = None) -> Iterator[Record]:
+        """The images that pass a filter, in gallery order; all unless there is one.
+
+        Raises:
+            BadArgument: If `where` is not written as a filter is.
+            UnknownName: If no image has a field that it names.
+        """
+        wanted = narrowing.chosen(self.store, where, self._met)
+        return (record for _, record in self.store.records(where=wanted))
+
+    def fields(self, where: Where | None = None, top: int = 5) -> list[FieldSummary]:
+        """What a filter can ask for: every field of the images (that pass another one), with its kinds of values and the most frequent.
+
+        Args:
+            where: As for `records`.
+            top: How many values are told of each field.
+        """
+        return summarised(self.records(where), top)
 
     def _chain(self, text: str) -> Chain:
         """Rerankers by name, each chain once: geometry remembers the pictures that it has seen."""
@@ -355,21 +384,28 @@ class Collection:
         """A thumbnail that fits in side × side; None when the original cannot be shown any more."""
         return pictures.of_record(self.store, record, side, self.limits)
 
-    def forget(self, *places: str | Path) -> int:
+    def forget(self, *places: str | Path, where: Where | None = None) -> int:
         """Take images, or all below a folder or an archive, out of the collection, and keep them out.
 
         Args:
-            places: Paths or keys.
+            places: Paths or keys; none stands for the whole collection, where there is a filter.
+            where: Only those that pass: docs/filters.md.
 
         Returns:
             How many images were taken out.
 
         Raises:
-            BadArgument: If a place names nothing in the collection; then nothing is forgotten.
+            BadArgument: If a place names nothing in the collection, or nothing is said at all; then nothing is forgotten.
+            UnknownName: If no image has a field that `where` names.
         """
-        chosen = [key for place in places for key in self._keys_at(str(place))]
+        if not places and where is None:
+            raise BadArgument("nothing to forget: name images or folders, or say which by a filter")
+        named = dict.fromkeys(key for place in places for key in narrowing.keys_at(self.store, str(place)))
+        if where is not None:
+            passing = dict.fromkeys(record.key for record in self.records(where))
+            named = dict.fromkeys(key for key in named if key in passing) if places else passing
         with self.store.write() as writer:
-            return writer.delete(list(dict.fromkeys(chosen)), remember=True)
+            return writer.delete(list(named), remember=True)
 
     def compact(self) -> int:
         """Give back the room of images that are gone; returns how many rows were dropped."""
@@ -409,25 +445,6 @@ class Collection:
         if not (folder / database.FILE_NAME).exists() or not isinstance(self.encoder, Whitened):
             return 0
         return fitting.carry_over(folder, self.store, self.encoder)
-
-    def _keys_at(self, place: str) -> list[str]:
-        if self.store.known(place) is not None:
-            return [place]
-        roots = self.store.roots
-        path = Path(place).expanduser().absolute().as_posix()
-        try:
-            key = roots.key(path)
-        except SourceError:
-            key = None
-        if key and self.store.known(key) is not None:
-            return [key]
-        prefixes = [roots.prefix(path)] if key is not None else []
-        below = [
-            record.key for prefix in [*prefixes, f"{place.rstrip('/')}/"] for _, record in self.store.records(prefix)
-        ]
-        if not below:
-            raise BadArgument(f"{place}: no image of the collection has this path or key, or lies below it")
-        return below
 
 
 def _is_free_or_of(place: Path, encoder: Encoder) -> bool:

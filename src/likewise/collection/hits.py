@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, overload
 from likewise import search as searching
 from likewise.collection import pictures
 from likewise.errors import BadArgument
+from likewise.filters import Filter
 from likewise.queries import ByImage, ByKey, ByText, Query, Term, sign_of
 from likewise.queries.reranking import explained
 from likewise.rerank import Chain
@@ -26,10 +27,17 @@ _SHOWN_PARTS = 7  # of a query; with the sign for the others they fill a row of 
 class Hits(Sequence[Hit]):
     """The answer to one query, best first; shows itself as pictures in a notebook."""
 
-    def __init__(self, collection: Collection, found: searching.Found, rerank: Chain | None = None) -> None:
+    def __init__(
+        self,
+        collection: Collection,
+        found: searching.Found,
+        rerank: Chain | None = None,
+        where: Filter | None = None,
+    ) -> None:
         self._collection = collection
         self._found = found
         self._rerank = rerank
+        self._where = where
 
     @overload
     def __getitem__(self, index: int) -> Hit: ...
@@ -57,11 +65,14 @@ class Hits(Sequence[Hit]):
 
     @property
     def note(self) -> str:
-        """What a reader of the hits should know: whether gallery images that the query names are left out."""
+        """What a reader of the hits should know: which images were searched, and whether some that the query names are left out."""
+        told = [] if self._where is None else [f"where {self._where}"]
         count = len(self.query.left_out)
-        if not count or len(self.query.terms) == 1:
-            return "itself left out" if count else ""
-        return f"without the {'image' if count == 1 else f'{count} images'} that it names"
+        if count and len(self.query.terms) == 1:
+            told.append("itself left out")
+        elif count:
+            told.append(f"without the {'image' if count == 1 else f'{count} images'} that it names")
+        return ", ".join(told)
 
     def bare(self) -> Answer:
         """The query and the hits without pictures."""
@@ -138,6 +149,7 @@ class Hits(Sequence[Hit]):
             "left_out": sorted(self.query.left_out),
             "model": self._collection.store.card.name,
             "rerank": "" if self._rerank is None else self._rerank.name,
+            "where": "" if self._where is None else str(self._where),
             "hits": hits,
         }
 

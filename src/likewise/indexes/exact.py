@@ -32,7 +32,10 @@ _QUERIES_AT_ONCE = 512
 _CONVERTED_BYTES = (
     32 << 20
 )  # float16 rows are copied to float32, and rows that lie apart to one place, a block at a time
-_COPIED_SHARE = 0.25  # of the rows: when no more may be returned, copying these is quicker than to multiply all
+# Of the rows: when no more may be returned, copying these is quicker than to multiply all. 300,000 × 256 and 40,000 × 2048: one
+# query is even at 0.25, 64 at 0.75.
+_COPIED_SHARE, _COPIED_SHARE_OF_BATCH = 0.2, 0.6
+_BATCH = 16  # queries from which on copying is paid for by what is multiplied
 _RESCORED_BYTES = 2 << 20
 _CANDIDATES_AT_ONCE = 1_000_000  # 24 bytes each, and a few times that while they are sorted out
 
@@ -139,9 +142,10 @@ class Exact:
             return [allowed.rows()] * len(queries)
         lengths = np.linalg.norm(queries.astype(np.float64), axis=1)
         shortlist = _Shortlist(len(queries), k)
-        step = self._step(len(queries), copied=allowed.are_few)
+        copied = allowed.are_few(len(queries))
+        step = self._step(len(queries), copied=copied)
         memory = np.empty((len(queries), min(step, len(self._rows))), np.float32)
-        for part, mask in allowed.parts(step):
+        for part, mask in allowed.parts(step, alone=copied):
             block = np.asarray(self._rows[part], np.float32)
             rough, errors = self._rough(queries, lengths, part, block, memory[:, : len(block)])
             if mask is not None:
@@ -238,18 +242,18 @@ class _Allowed:
     of: int
     mask: NDArray[np.bool_] | None
 
-    @property
-    def are_few(self) -> bool:
-        """Whether they are looked at alone, and not all rows with those between them."""
-        return self.mask is not None and self.count <= _COPIED_SHARE * self.of
+    def are_few(self, queries: int) -> bool:
+        """Whether so many queries are better off with them alone than with all rows and those between them struck out."""
+        share = _COPIED_SHARE if queries < _BATCH else _COPIED_SHARE_OF_BATCH
+        return self.mask is not None and self.count <= share * self.of
 
     def rows(self) -> NDArray[np.int64]:
         """Their numbers, rising."""
         return np.arange(self.of) if self.mask is None else np.flatnonzero(self.mask)
 
-    def parts(self, step: int) -> Iterator[tuple[_Part, NDArray[np.bool_] | None]]:
+    def parts(self, step: int, *, alone: bool) -> Iterator[tuple[_Part, NDArray[np.bool_] | None]]:
         """`step` rows at a time, and which of them may be returned; None where it is all of them."""
-        if self.are_few:
+        if alone:
             rows = self.rows()
             yield from ((_as_part(rows[first : first + step]), None) for first in range(0, len(rows), step))
             return

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise import images, sources
+from likewise.filters import Filter
 from likewise.queries import ByImage, ByKey, ByText, Part, Query
 from likewise.rerank import Arrays, Asked, Chain, Correspondences, Matcher, Original
 from likewise.stores import Snapshot, Store
@@ -24,6 +25,7 @@ def reranked(  # noqa: PLR0913 - a search, and how its hits are put in order
     *,
     metric: Metric,
     limits: images.Limits,
+    where: Filter | None = None,
 ) -> list[list[Hit]]:
     """The k best images of each query after re-ranking.
 
@@ -35,13 +37,14 @@ def reranked(  # noqa: PLR0913 - a search, and how its hits are put in order
         k: At least 1.
         metric: In use.
         limits: Of the decoder.
+        where: Which images may be found, and are all that the rerankers know of; all unless given.
 
     Raises:
         BadArgument: If the rerankers do not go with how the gallery is compared.
     """
     asked = [Asked(tuple(originals_of(query, store, limits))) for query in queries]
     while True:
-        snapshot = store.snapshot()
+        snapshot = store.snapshot(where)
         found = chain.run(_Gallery(snapshot, store, metric, limits), asked, points)
         scores, rows = found.best(k)
         records = snapshot.records(rows)

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from likewise.filters import Filter
 from likewise.roots import Roots
 from likewise.types import Card, Embeddings, Hit, Item, Metric, Record, Rows, Scores, Skipped
 
@@ -77,7 +78,10 @@ class Writer(Protocol):
 
 
 class Snapshot(Protocol):
-    """One committed state of a gallery: rows keep their numbers and embeddings as long as it is held, whatever is written meanwhile."""
+    """One committed state of a gallery: rows keep their numbers and embeddings as long as it is held, whatever is written meanwhile.
+
+    Taken with a filter, it is that of a gallery which holds nothing but the images that passed at that moment.
+    """
 
     @property
     def live(self) -> NDArray[np.int64]:
@@ -110,7 +114,8 @@ class Store(Protocol):
     """A gallery of one card's embeddings.
 
     Contract: rows that a writer acknowledged survive kill -9; readers see whole batches; a key is there once; the hits are
-    those of exact search unless the store says otherwise.
+    those of exact search unless the store says otherwise. Where there is a filter, they are those of a gallery which holds
+    nothing but the images that pass (`Filter.matches`), however few these are.
     """
 
     @property
@@ -143,8 +148,8 @@ class Store(Protocol):
         """Whether the user asked that this image stays out."""
         ...
 
-    def records(self, prefix: str = "") -> Iterator[tuple[int, Record]]:
-        """(row, record) of every image that a search can return and whose key begins with `prefix`, in row order."""
+    def records(self, prefix: str = "", where: Filter | None = None) -> Iterator[tuple[int, Record]]:
+        """(row, record) of every image that a search can return, that passes, and whose key begins with `prefix`, in row order."""
         ...
 
     def skipped(self) -> list[Skipped]:
@@ -155,16 +160,20 @@ class Store(Protocol):
         """The names of the sources that were indexed, in the order of their first time."""
         ...
 
-    def nearest(self, queries: Embeddings, k: int, metric: Metric | None = None) -> tuple[Scores, Rows]:
-        """The rows of the k best images of each query; `metric` is the card's unless given."""
+    def nearest(
+        self, queries: Embeddings, k: int, metric: Metric | None = None, where: Filter | None = None
+    ) -> tuple[Scores, Rows]:
+        """The rows of the k best images of each query; `metric` is the card's unless given, and all images pass."""
         ...
 
-    def search(self, queries: Embeddings, k: int, metric: Metric | None = None) -> list[list[Hit]]:
+    def search(
+        self, queries: Embeddings, k: int, metric: Metric | None = None, where: Filter | None = None
+    ) -> list[list[Hit]]:
         """The k best images of each query, best first."""
         ...
 
-    def snapshot(self) -> Snapshot:
-        """The state committed last, for what takes more than one look at it."""
+    def snapshot(self, where: Filter | None = None) -> Snapshot:
+        """The state committed last, or the part of it that passes, for what takes more than one look at it."""
         ...
 
     def embeddings(self, rows: Rows) -> Embeddings:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from likewise.indexes import Index
 from likewise.stores.local import arrays, derived
 from likewise.stores.local.indexing import Kept
+from likewise.stores.local.parts import Part
 from likewise.types import Embeddings, Metric, Record, Rows, Scores
 
 if TYPE_CHECKING:
@@ -45,17 +46,17 @@ class View:
 class LocalSnapshot:
     """See `likewise.stores.Snapshot`."""
 
-    def __init__(self, store: LocalStore, view: View, folder: Path) -> None:
-        self._store, self._view, self._folder = store, view, folder
+    def __init__(self, store: LocalStore, view: View, folder: Path, part: Part | None = None) -> None:
+        self._store, self._view, self._folder, self._part = store, view, folder, part
 
     @property
     def live(self) -> NDArray[np.int64]:
         """See `Snapshot.live`."""
-        return np.flatnonzero(self._view.live)
+        return np.flatnonzero(self._view.live if self._part is None else self._view.live & self._part.mask)
 
     def nearest(self, queries: Embeddings, k: int, metric: Metric | None = None) -> tuple[Scores, Rows]:
         """See `Snapshot.nearest`."""
-        return self._store.nearest_in(self._view, queries, k, metric)
+        return self._store.nearest_in(self._view, queries, k, metric, self._part)
 
     def embeddings(self, rows: Rows) -> Embeddings:
         """See `Snapshot.embeddings`."""
@@ -68,17 +69,21 @@ class LocalSnapshot:
     def remembered(
         self, name: str, make: Callable[[], Mapping[str, NDArray[np.generic]]], *, lasting: bool = False
     ) -> Mapping[str, NDArray[np.generic]]:
-        """See `Snapshot.remembered`; what lasts lies in the folder `derived` of a collection of 5,000 images or more."""
+        """See `Snapshot.remembered`; what lasts lies in the folder `derived` of a collection of 5,000 images or more.
+
+        What was worked out of the part that a filter leaves is kept as long as that part is, and never on the disk.
+        """
         view = self._view
+        known = view.known if self._part is None else self._part.known
         with view.guard:  # who comes second waits, instead of working out the same
-            if name in view.known:
-                return view.known[name]
-            on_disk = lasting and len(view.rows) >= _WORTH_A_FILE
+            if name in known:
+                return known[name]
+            on_disk = lasting and self._part is None and len(view.rows) >= _WORTH_A_FILE
             state = view.state(self._store.card.fingerprint) if on_disk else ""
             found = derived.load(self._folder, name, state) if on_disk else None
             if found is None:
                 found = make()
                 if on_disk:
                     derived.keep(self._folder, name, state, found)
-            view.known[name] = found
+            known[name] = found
             return found

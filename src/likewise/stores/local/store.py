@@ -15,14 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.errors import NoCollection, StoreMismatch
+from likewise.filters import Filter
 from likewise.indexes import Index
 from likewise.indexes.coded import Coded
 from likewise.indexes.exact import Exact
 from likewise.indexes.first import Watch
 from likewise.roots import Roots
 from likewise.stores import Known
-from likewise.stores.local import arrays, database, indexing, lock
+from likewise.stores.local import arrays, database, filtering, indexing, lock
 from likewise.stores.local.indexing import Kept, Wish
+from likewise.stores.local.parts import Part, Parts
 from likewise.stores.local.snapshot import LocalSnapshot, View
 from likewise.stores.local.writer import LocalWriter
 from likewise.types import Card, Embeddings, Hit, Metric, Record, Rows, Scores, Skipped
@@ -45,6 +47,8 @@ class LocalStore:
         self._dtype = cast(arrays.Dtype, manifest["dtype"])
         self._seen: tuple[int, tuple[int, int] | None] = (-1, None)
         self._view: View | None = None
+        self._parts = Parts()
+        filtering.prepare(connection)
 
     @classmethod
     def create(cls, folder: Path, card: Card, dtype: arrays.Dtype = "float32") -> Self:
@@ -204,16 +208,17 @@ class LocalStore:
         """Whether the user asked that this image stays out."""
         return bool(self._one("SELECT count(*) FROM forgotten WHERE key = ?", key))
 
-    def records(self, prefix: str = "") -> Iterator[tuple[int, Record]]:
-        """(row, record) of every live image whose key begins with `prefix`, in row order."""
+    def records(self, prefix: str = "", where: Filter | None = None) -> Iterator[tuple[int, Record]]:
+        """(row, record) of every live image that passes and whose key begins with `prefix`, in row order."""
+        passing = filtering.Asked("1") if where is None else filtering.condition(where)
         question = (
             f'SELECT {_COLUMNS} FROM images WHERE state = {database.LIVE} AND "row" > ?'
-            ' AND substr(key, 1, length(?)) = ? ORDER BY "row" LIMIT 4096'
+            f' AND substr(key, 1, length(?)) = ? AND {passing.sql} ORDER BY "row" LIMIT 4096'
         )
         last = -1
         while True:  # in pages, so that nobody else waits for a slow reader
             with self._guard:
-                page = self._database.execute(question, (last, prefix, prefix)).fetchall()
+                page = self._database.execute(question, (last, prefix, prefix, *passing.values)).fetchall()
             yield from ((row[0], _record(row)) for row in page)
             if not page:
                 return
@@ -227,15 +232,20 @@ class LocalStore:
         """The names of the sources that were indexed, in the order of their first time."""
         return [name for (name,) in self._all("SELECT name FROM sources ORDER BY number")]
 
-    def nearest(self, queries: Embeddings, k: int, metric: Metric | None = None) -> tuple[Scores, Rows]:
+    def nearest(
+        self, queries: Embeddings, k: int, metric: Metric | None = None, where: Filter | None = None
+    ) -> tuple[Scores, Rows]:
         """The rows of the k best images of each query: exact search over the memory-mapped rows."""
-        return self.nearest_in(self.view(), queries, k, metric)
+        view, part = self._narrowed(where)
+        return self.nearest_in(view, queries, k, metric, part)
 
-    def search(self, queries: Embeddings, k: int, metric: Metric | None = None) -> list[list[Hit]]:
+    def search(
+        self, queries: Embeddings, k: int, metric: Metric | None = None, where: Filter | None = None
+    ) -> list[list[Hit]]:
         """The k best images of each query, best first."""
         while True:
-            view = self.view()
-            scores, rows = self.nearest_in(view, queries, k, metric)
+            view, part = self._narrowed(where)
+            scores, rows = self.nearest_in(view, queries, k, metric, part)
             records = self.records_in(view, rows)
             if records is not None:
                 break  # otherwise the rows were renumbered while we searched them
@@ -248,9 +258,10 @@ class LocalStore:
             for pair in zip(scores, rows.tolist(), strict=True)
         ]
 
-    def snapshot(self) -> LocalSnapshot:
+    def snapshot(self, where: Filter | None = None) -> LocalSnapshot:
         """See `Store.snapshot`."""
-        return LocalSnapshot(self, self.view(), self._folder)
+        view, part = self._narrowed(where)
+        return LocalSnapshot(self, view, self._folder, part)
 
     def embeddings(self, rows: Rows) -> Embeddings:
         """The embeddings of some rows, (rows.size, dim) float32."""
@@ -331,6 +342,7 @@ class LocalStore:
             if self._view is None or seen != self._seen:
                 self._view = self._look(self._view, is_same_index=seen[1] == self._seen[1])
                 self._seen = seen
+                self._parts.clear()  # also where no row is new: what is told of them may be
             return self._view
 
     def _look(self, before: View | None, *, is_same_index: bool) -> View:
@@ -349,14 +361,38 @@ class LocalStore:
         kept = indexing.current(self._folder, self.card.fingerprint, generation, count)
         return View(generation, rows, live, kept, known=before.known if before is not None and is_same else {})
 
-    def nearest_in(self, view: View, queries: Embeddings, k: int, metric: Metric | None) -> tuple[Scores, Rows]:
-        """As `nearest`, in one state."""
+    def _narrowed(self, where: Filter | None) -> tuple[View, Part | None]:
+        """The state committed last, and what a filter leaves of it."""
+        while True:
+            view = self.view()
+            part = None if where is None else self._part_of(view, where)
+            if where is None or part is not None:
+                return view, part
+
+    def _part_of(self, view: View, where: Filter) -> Part | None:
+        """The rows of a state that pass; None if they have other numbers by now."""
+        with self._guard:
+            kept = self._parts.get(where) if view is self._view else None
+            if kept is not None:
+                return kept
+            with database.told_as_ours(self._folder / database.FILE_NAME), self._snapshot():
+                if int(self._manifest()["generation"]) != view.generation:
+                    return None
+                part = Part(filtering.mask_of(self._database, where, len(view.rows)))
+            if view is self._view:
+                self._parts.keep(where, part)
+            return part
+
+    def nearest_in(
+        self, view: View, queries: Embeddings, k: int, metric: Metric | None, part: Part | None = None
+    ) -> tuple[Scores, Rows]:
+        """As `nearest`, in one state, or a part of it."""
         chosen: Metric = metric or self.card.metric
         with self._guard:
             index = view.indexes.get(chosen)
             if index is None:
                 index = view.indexes[chosen] = self._opened(view, chosen)
-        return index.search(queries, k)
+        return index.search(queries, k, None if part is None else part.mask)
 
     def _opened(self, view: View, metric: Metric) -> Index:
         live = None if view.live.all() else view.live
