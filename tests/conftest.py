@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run side by side: threads that spin for each other only wait
+
 # A landing must not hang on luck: with CI set the examples are the same every time. Elsewhere they are drawn anew.
 settings.register_profile("ci", derandomize=True, deadline=None)
 if os.environ.get("CI"):

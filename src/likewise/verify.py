@@ -120,8 +120,8 @@ def verify(
     )
     if shares is None:
         return found
-    error = max(float(shares.std()), 1 / _NEIGHBOURS / len(shares) ** 0.5) / len(shares) ** 0.5
-    return replace(found, recall=float(shares.mean()), wished_recall=store.wish.recall, recall_error=error)
+    spread = max(float(shares.std()), 1 / _NEIGHBOURS / len(shares) ** 0.5) / len(shares) ** 0.5
+    return replace(found, recall=float(shares.mean()), wished_recall=store.wish.recall, recall_error=spread)
 
 
 def _sample(store: LocalStore, size: int | None) -> list[tuple[int, Record]]:

@@ -25,6 +25,11 @@ CARD = replace(MeanColour().card, name="wide", dim=32)
 ROWS, QUERIES = clustered(4000, 32, queries=100)
 
 
+@pytest.fixture(autouse=True)
+def quick_to_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(indexing, "MEASURED_QUERIES", 200)
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path / ".likewise"
@@ -258,3 +263,15 @@ def test_how_much_is_found_is_measured_anew(store: LocalStore) -> None:
     assert shares is not None
     assert shares.shape == (50,)
     assert shares.mean() >= 0.97
+
+
+def test_a_reader_may_ask_for_more_than_was_wished(store: LocalStore) -> None:
+    wish(store, recall=0.5)
+    store.bring_index_up_to_date()
+    exact = wanted(np.ones(3000, bool))
+    assert store.recall == 0.5
+    assert share_found(store.nearest(QUERIES, 10)[1], exact) < 1
+    store.recall = 1.0
+    assert store.nearest(QUERIES, 10)[1].tolist() == exact.tolist()
+    with pytest.raises(BadArgument, match="recall"):
+        store.recall = 2.0

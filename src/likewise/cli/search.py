@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from likewise.cli.indexes import SHARE
 from likewise.cli.limits import WantedLimits, limit_options
 from likewise.cli.model import running_options
 from likewise.cli.rerank import WantedRerank, rerank_options
@@ -43,6 +44,7 @@ class Wanted:
     as_json: bool
     preview: bool
     metric: Literal["cosine", "l2"] | None
+    recall: float | None
     weights: Path | None
     runtime: Runtime
     precision: Precision
@@ -65,6 +67,12 @@ class Wanted:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each query.")
 @click.option("--preview", is_flag=True, help="Pictures in the terminal.")
 @click.option("--metric", type=click.Choice(["cosine", "l2"]), help="Instead of the model's own.")
+@click.option(
+    "--recall",
+    type=SHARE,
+    metavar="SHARE",
+    help="How much of the true nearest is to be found; 1 is exact.  [default: as indexed]",
+)
 @click.option("--weights", type=click.Path(path_type=Path), help="The model's file, if it is not cached.")
 @running_options
 @rerank_options
@@ -104,6 +112,8 @@ def search(context: click.Context, /, **given: Any) -> int:
         context.obj, weights=wanted.weights, runtime=wanted.runtime, precision=wanted.precision
     ) as collection:
         collection.limits = wanted.limits.applied(collection.limits)
+        if wanted.recall is not None:
+            collection.store.recall = wanted.recall
         answers: list[Hits] = []
         failed = 0
         for answer in collection.search_many(

@@ -25,7 +25,7 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from likewise.errors import BadArgument, StoreDamaged
-from likewise.indexes.coded import RECALL, Coded, measure
+from likewise.indexes.coded import MEASURED_QUERIES, RECALL, Coded, measure
 from likewise.indexes.dial import Dial
 from likewise.indexes.exact import Exact
 from likewise.indexes.first import First, Kind, Watch
@@ -257,7 +257,7 @@ def _built(home: Path, state: State, kind: Kind, kept: Kept | None, watch: Watch
         dial, measured_rows = kept.dial, kept.measured_rows
     else:
         index = Coded(first, Dial(0, {}, {}, 0.0), state.rows, state.metric, _some(state.live), unit=state.unit)
-        dial, measured_rows = measure(index, watch=watch), len(state.rows)
+        dial, measured_rows = measure(index, MEASURED_QUERIES, watch=watch), len(state.rows)
     made = Kept(
         kind=kind,
         metric=state.metric,

@@ -47,6 +47,7 @@ class LocalStore:
         self._dtype = cast(arrays.Dtype, manifest["dtype"])
         self._seen: tuple[int, tuple[int, int] | None] = (-1, None)
         self._view: View | None = None
+        self._recall: float | None = None
         self._parts = Parts()
         filtering.prepare(connection)
 
@@ -127,6 +128,18 @@ class LocalStore:
         """Which index the collection is to have, and how good."""
         told = self._manifest().get("index")
         return Wish() if told is None else Wish.from_json(told)
+
+    @property
+    def recall(self) -> float:
+        """How much of the k nearest searches through this object are to find: as wished for the collection, unless it was set."""
+        return self.wish.recall if self._recall is None else self._recall
+
+    @recall.setter
+    def recall(self, value: float) -> None:
+        self._recall = Wish(recall=value).recall
+        with self._guard:
+            self._seen = (-1, None)  # and with the view its indexes are made anew
+            self._view = None
 
     @property
     def index(self) -> Kept | None:
@@ -400,7 +413,7 @@ class LocalStore:
         if kept is not None and (kept.metric == metric or unit):  # of unit rows both metrics give the same order
             first = indexing.opened(self._folder, kept)
             if first is not None:
-                return Coded(first, kept.dial, view.rows, metric, live, unit=unit, recall=self.wish.recall)
+                return Coded(first, kept.dial, view.rows, metric, live, unit=unit, recall=self.recall)
         return Exact(view.rows, metric, live, unit=unit)
 
     def records_in(self, view: View, rows: Rows) -> dict[int, Record] | None:
