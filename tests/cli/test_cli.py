@@ -15,6 +15,7 @@ from PIL import Image as Picture
 
 from fakes import png
 from likewise import cli
+from likewise.stores.local import indexing
 
 Run = Callable[..., Result]
 
@@ -384,3 +385,23 @@ def test_a_network_of_torch_by_any_of_its_names_goes_on_with_its_collection(
     result = run("index", pictures, "--model", "resnet18/layer3", fails=True)
     assert "pass --model resnet18:IMAGENET1K_V1/layer4|gem" in str(result.exception)
     assert "green.png" in run("search", pictures / "green.png", "-k", "1").output
+
+
+def test_an_index_is_wished_for_built_told_of_and_verified(
+    run: Run, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexing, "_LEAST_ROWS", 2)
+    out = run("index", pictures, "--model", "pixels", "--index", "lists", "--recall", "0.5").output
+    assert "index: lists of" in out
+    assert "index: " not in run("index").output
+    assert "index         " in run("info").output
+    told = run("verify").output
+    assert "of the ten nearest, 0.5 wished" in told
+    assert "all is well" in told
+    assert "built in" in run("index", "--rebuild").output
+    picture = pictures / "blue.png"
+    best = run("search", picture, "-k", "1").output
+    assert "blue.png" in best
+    assert run("search", picture, "-k", "1", "--recall", "1").output == best
+    assert "index: none, searches are exact" in run("index", "--index", "exact").output
+    assert run("search", picture, "--recall", "0", fails=True).exit_code != 0
