@@ -68,3 +68,27 @@ def test_the_chance_of_more_falls_and_never_leaves_the_share() -> None:
     assert (np.diff(above) <= 0).all()
     assert above[0] == pytest.approx(tail.share)
     assert above.min() >= 0
+
+
+def test_numbers_that_are_alike_count_once() -> None:
+    rng = np.random.default_rng(6)
+    once = pareto(rng, 0, 60)
+    many = np.sort(np.repeat(once, 30) + 1e-6 * rng.random(1800))
+    alike = tail_of(many, np.repeat(np.arange(60), 30))
+    alone = tail_of(once)
+    bold = tail_of(many)
+    assert alike.peaks == 900
+    assert alike.independent == pytest.approx(30, rel=0.05)
+    assert bold.independent == bold.peaks
+    assert alike.weights.max() == pytest.approx(alone.weights.max(), rel=0.5)
+    assert bold.weights.max() > alike.weights.max()
+    far = np.array([once[-1] + 4])
+    assert alike.above(far)[0] > bold.above(far)[0]
+
+
+def test_groups_whose_members_are_not_alike_are_no_groups() -> None:
+    rng = np.random.default_rng(7)
+    sample = pareto(rng, 0, 1000)
+    assert tail_of(sample, rng.permutation(1000) % 50).independent > 300
+    for groups in (np.zeros(1000, np.int64), np.arange(1000)):  # nothing to compare
+        assert tail_of(sample, groups).independent == 500

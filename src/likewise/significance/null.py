@@ -51,7 +51,8 @@ class Null:
         """Read what `sampling` worked out and a gallery remembers."""
         best, levels, shares = (np.asarray(arrays[name], np.float64) for name in ("best", "levels", "shares"))
         rows, trimmed, by_class = (int(count) for count in np.asarray(arrays["counts"], np.int64))
-        return cls(metric, best, levels, shares, rows, trimmed, bool(by_class), tail_of(best))
+        tail = tail_of(best, np.asarray(arrays["groups"], np.int64))
+        return cls(metric, best, levels, shares, rows, trimmed, bool(by_class), tail)
 
     def chance(self, score: float, among: int = 1) -> float:
         """The probability that the best of some unrelated rows scores at least so.

@@ -79,16 +79,18 @@ def _worked_out(snapshot: Snapshot, metric: Metric, seed: int) -> Mapping[str, N
     enough = size >= depth
     if enough.sum() < FEWEST:
         none = np.zeros(0)
-        return {"best": none, "levels": none, "shares": none, "counts": np.zeros(3, np.int64)}
+        return {"best": none, "groups": none, "levels": none, "shares": none, "counts": np.zeros(3, np.int64)}
     top = -np.sort(-np.concatenate(lists)[enough].astype(np.float64), axis=1)
     relatives = _relatives(top)
     top[relatives] = -np.inf
-    best = np.sort(top.max(axis=1))
+    best = top.max(axis=1)
+    rising = np.argsort(best, kind="stable")
+    best, groups = best[rising], kin.of_pictures[-1][enough][rising]
     left = best[::-1][None, : _LIST + 1]  # what stands out of the best of all is a relative that no list could tell
-    best = best[: len(best) - int(_relatives(left).sum())]
+    kept = len(best) - int(_relatives(left).sum())
     levels, shares = _pairs(np.concatenate(bodies).astype(np.float64), top, int(size[enough].sum()))
     counts = np.array([round(size[enough].mean()), relatives.any(axis=1).sum(), kin.by_class], np.int64)
-    return {"best": best, "levels": levels, "shares": shares, "counts": counts}
+    return {"best": best[:kept], "groups": groups[:kept], "levels": levels, "shares": shares, "counts": counts}
 
 
 @dataclass(frozen=True, slots=True)
