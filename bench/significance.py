@@ -5,6 +5,7 @@
         [--covers DIR]                          # Reference/ and other folders with photos of the same names
         [--model NAME]                          # again for more; compact and classical unless given
         [--splits N] [--most N] [--cache DIR]   # choices of classes, pictures of a class, where embeddings are kept
+        [--ways]                                # instead: other ways to say what chance does, on the same pictures
 
 Of each set of classes a fifth is kept out of the gallery: its pictures are strangers, who have no match. Half of the pictures of the
 other classes are the gallery, the other half look for it. Of objects and covers each is left out once.
@@ -77,6 +78,19 @@ def interval(values: Sequence[Array], seed: int = 0) -> tuple[float, float, floa
     return float(sums.sum() / counts.sum()), float(low), float(high)
 
 
+def split(
+    pictures: Pictures, seed: int, most: int
+) -> tuple[list[NDArray[np.int64]], NDArray[np.int64], list[NDArray[np.int64]]]:
+    """The gallery in classes, others of the same classes, and strangers in classes."""
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(pictures.names))
+    names = rng.permutation(np.unique(pictures.names))
+    of = {name: order[pictures.names[order] == name][:most] for name in names}
+    out = names[: len(names) // 5]
+    halves = [np.array_split(of[name], 2) for name in names[len(out) :]]
+    return [half[0] for half in halves], np.concatenate([half[1] for half in halves]), [of[name] for name in out]
+
+
 def told_of(name: str, strangers: Sequence[Array], known: Sequence[tuple[Array, NDArray[np.bool_]]], fits: str) -> None:
     """One table."""
     count = sum(map(len, strangers))
@@ -85,12 +99,11 @@ def told_of(name: str, strangers: Sequence[Array], known: Sequence[tuple[Array, 
     print(f"\n{name}: {count:,} strangers, {len(right):,} others, whose best match is right {right.mean():.3f}; {fits}")
     for stated in STATED:
         rate, low, high = interval([(each <= stated).astype(np.float64) for each in strangers])
-        off = rate / stated
+        called = chances <= stated
+        sure = f", right {right[called].mean():.3f} of what is called so" if called.any() else ""
         print(
-            f"  {stated:<6g} false alarms {rate:.4f} [{low:.4f}, {high:.4f}], {off:4.2f} of the stated;"
-            f" detected {((chances <= stated) & right).mean():.3f}, called right {right[chances <= stated].mean():.3f}"
-            if (chances <= stated).any()
-            else f"  {stated:<6g} false alarms {rate:.4f} [{low:.4f}, {high:.4f}], {off:4.2f} of the stated; nothing detected",
+            f"  {stated:<6g} false alarms {rate:.4f} [{low:.4f}, {high:.4f}], {rate / stated:4.2f} of the stated; "
+            f"detected {(called & right).mean():.3f}{sure}",
             flush=True,
         )
 
@@ -101,14 +114,8 @@ def classes(pictures: Pictures, splits: int, most: int, *, told: bool) -> None:
     known: list[tuple[Array, NDArray[np.bool_]]] = []
     fits: list[str] = []
     for seed in range(splits):
-        rng = np.random.default_rng(seed)
-        order = rng.permutation(len(pictures.names))
-        all_classes = rng.permutation(np.unique(pictures.names))
-        out = set(all_classes[: len(all_classes) // 5].tolist())
-        of = {name: order[pictures.names[order] == name][:most] for name in all_classes}
-        inside = [np.array_split(of[name], 2) for name in all_classes if name not in out]
-        gallery, asked = (np.concatenate([halves[i] for halves in inside]) for i in (0, 1))
-        outside = [of[name] for name in all_classes if name in out]
+        inside, asked, outside = split(pictures, seed, most)
+        gallery = np.concatenate(inside)
         chances, right, null = pictures.searched(gallery, np.concatenate([*outside, asked]), told=told)
         ends = np.cumsum([len(each) for each in outside])
         *groups, rest = np.split(chances, ends)
@@ -121,6 +128,65 @@ def classes(pictures: Pictures, splits: int, most: int, *, told: bool) -> None:
         known,
         f"shape/misfit of the tails {' '.join(fits)}; {null.trimmed} of {len(null.best)} pictures had a relative",
     )
+
+
+def ways(pictures: Pictures, splits: int, most: int) -> None:
+    """Statistics of the best match, each with the null of pictures of the gallery without their class, counted and not fitted.
+
+    `score` is ours. `less the mean` and `z` normalise it by all scores of its query; `own tail` counts it in mean excesses over the query's
+    100th score, as meta-recognition does (Scheirer and others, TPAMI 33(8), 2011). `pair` is 1 - (1 - p)^n for the p of a random pair.
+    """
+    rates: dict[str, list[list[float]]] = {}
+    for seed in range(splits):
+        inside, asked, outside = split(pictures, seed, most)
+        gallery = np.concatenate(inside)
+        rows, names = pictures.rows[gallery], pictures.names[gallery]
+        some = np.random.default_rng(seed).permutation(len(gallery))[:2000]
+        others = statistics(rows[some], rows, names[some][:, None] != names)
+        strangers = np.concatenate(outside)
+        theirs = statistics(pictures.rows[strangers], rows, None)
+        known = statistics(pictures.rows[asked], rows, None)
+        right = names[known["row"].astype(np.int64)] == pictures.names[asked]
+        others["pair"], theirs["pair"], known["pair"] = (
+            np.searchsorted(np.sort(others["pairs"].ravel()), each["score"]) / others["pairs"].size
+            for each in (others, theirs, known)
+        )
+        for name in ("score", "less the mean", "z", "own tail", "pair"):
+            if name == "pair":
+                chances, hits = (1 - each["pair"] ** len(gallery) for each in (theirs, known))
+            else:
+                null = np.sort(others[name])
+                chances, hits = (
+                    (len(null) - np.searchsorted(null, each[name]) + 1) / (len(null) + 1) for each in (theirs, known)
+                )
+            rates.setdefault(name, []).append(
+                [float((chances <= stated).mean()) for stated in STATED]
+                + [float(((hits <= stated) & right).mean()) for stated in STATED]
+            )
+    print(f"stated {' '.join(map(str, STATED))}: false alarms; detected; means of {splits} splits")
+    for name, each in rates.items():
+        mean = np.mean(each, axis=0)
+        alarms, detected = (" ".join(f"{rate:.4f}" for rate in part) for part in np.split(mean, 2))
+        print(f"  {name:14s} {alarms}; {detected}", flush=True)
+
+
+def statistics(queries: Array, rows: Array, allowed: NDArray[np.bool_] | None) -> dict[str, Array]:
+    """Of each query's scores with the rows that are allowed."""
+    found: dict[str, list[Array]] = {}
+    draw = np.random.default_rng(0).integers(0, len(rows), 500)
+    for start in range(0, len(queries), 200):
+        scores = queries[start : start + 200] @ rows.T
+        if allowed is not None:
+            scores = np.where(allowed[start : start + 200], scores, np.nan)
+        mean, deviation, best = np.nanmean(scores, axis=1), np.nanstd(scores, axis=1), np.nanmax(scores, axis=1)
+        top = -np.sort(-np.partition(np.nan_to_num(scores, nan=-9), -101, axis=1)[:, -101:], axis=1)
+        excess = top[:, 10:100].mean(axis=1) - top[:, 100]
+        part = {"score": best, "less the mean": best - mean, "z": (best - mean) / deviation}
+        part |= {"own tail": (best - top[:, 100]) / excess, "row": np.nanargmax(scores, axis=1)}
+        part["pairs"] = np.nan_to_num(scores[:, draw], nan=-9)
+        for name, values in part.items():
+            found.setdefault(name, []).append(values)
+    return {name: np.concatenate(values) for name, values in found.items()}
 
 
 def left_out_once(
@@ -167,6 +233,7 @@ def main() -> None:
     parser.add_argument("--model", action="append")
     parser.add_argument("--splits", type=int, default=5)
     parser.add_argument("--most", type=int, default=200)
+    parser.add_argument("--ways", action="store_true")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         cache = given.cache or Path(temporary)
@@ -174,6 +241,9 @@ def main() -> None:
             for places in given.classes:
                 print(f"\n=== {' and '.join(map(str, places))}, {model}")
                 pictures = Pictures(places, model, cache)
+                if given.ways:
+                    ways(pictures, given.splits, given.most)
+                    continue
                 for told in (True, False):
                     classes(pictures, given.splits, given.most, told=told)
             for each, folder in ((objects, given.objects), (covers, given.covers)):
