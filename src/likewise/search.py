@@ -17,6 +17,7 @@ from likewise.filters import Filter
 from likewise.queries import ByImage, ByKey, ByText, Part, Query, mixing
 from likewise.queries.reranking import reranked
 from likewise.rerank import Chain
+from likewise.significance.judging import Judge
 from likewise.stores import Store
 from likewise.types import Embeddings, Hit, Image, Metric, Skipped
 
@@ -28,10 +29,17 @@ Row: TypeAlias = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A query and its hits, best first; gallery images that it names are not among them, unless it says so."""
+    """A query and its hits, best first; gallery images that it names are not among them, unless it says so.
+
+    Attributes:
+        query: What was looked for.
+        hits: At most k.
+        by_chance: Those of the k best that are left out, because chance explains them.
+    """
 
     query: Query
     hits: tuple[Hit, ...]
+    by_chance: tuple[Hit, ...] = ()
 
 
 def search(  # noqa: PLR0913 - how it is asked, and how it is answered
@@ -44,6 +52,7 @@ def search(  # noqa: PLR0913 - how it is asked, and how it is answered
     limits: images.Limits | None = None,
     rerank: Chain | None = None,
     where: Filter | None = None,
+    significance: float | None = None,
 ) -> Iterator[Found | Skipped]:
     """Find the k most similar images of a gallery for each query, in the order of the queries.
 
@@ -56,17 +65,20 @@ def search(  # noqa: PLR0913 - how it is asked, and how it is answered
         limits: Of the decoder.
         rerank: Makes the answers better; none unless given.
         where: Which images may be found; all unless given. The answers are those of a gallery that holds no others.
+        significance: The chance up to which a hit is shown; hits are told without their chance, and all of them, unless given.
 
     Yields:
         For each query its hits, or why it was skipped.
 
     Raises:
-        BadArgument: If k is below 1, or the rerankers do not go with how the gallery is compared.
+        BadArgument: If k is below 1, the rerankers do not go with how the gallery is compared, or the gallery is too small for
+            the significance.
         StoreMismatch: If the encoder is not the one that made the gallery's embeddings.
     """
     if k < 1:
         raise BadArgument(f"k is {k}: ask for at least 1 neighbour")
     used, limits = metric or encoder.card.metric, limits or images.Limits()
+    judge = None if significance is None else Judge.of(store, used, significance, where)
     rest = iter(queries)
     while group := list(itertools.islice(rest, _BATCH)):
         parts = [term.part for query in group if isinstance(query, Query) for term in query.terms]
@@ -74,13 +86,16 @@ def search(  # noqa: PLR0913 - how it is asked, and how it is answered
         points = [_point(query, known, encoder, used) for query in group]
         if rerank is not None and rerank.needs_pictures:
             points = [_with_a_picture(query, point, rerank) for query, point in zip(group, points, strict=True)]
+        if judge is not None:
+            points = [_of_one_picture(query, point) for query, point in zip(group, points, strict=True)]
 
         def find(asked: Sequence[Query], at: Embeddings, count: int) -> list[list[Hit]]:
             if rerank is None:
                 return store.search(at, count, metric, where)
             return reranked(store, rerank, asked, at, count, metric=used, limits=limits, where=where)
 
-        yield from _found(find, group, points, k)
+        for found, point in zip(_found(find, group, points, k), points, strict=True):
+            yield found if judge is None else _judged(found, point, judge, by_embedding=rerank is None)
 
 
 def _embedded(
@@ -161,6 +176,19 @@ def _with_a_picture(query: Query | Skipped, point: Row | Skipped, rerank: Chain)
     return Skipped(query.name, f"{rerank.name} compares pictures, and here is none: re-rank by something else, or not")
 
 
+def _of_one_picture(query: Query | Skipped, point: Row | Skipped) -> Row | Skipped:
+    """The point of a query, unless it is none that pictures of the gallery could stand for."""
+    if isinstance(query, Skipped) or isinstance(point, Skipped):
+        return point
+    if len(query.terms) > 1:
+        return Skipped(
+            query.name, "what chance does is known of single pictures, not of mixes: go without --significance"
+        )
+    if isinstance(query.terms[0].part, ByText):
+        return Skipped(query.name, "what chance does is known of pictures, not of words: go without --significance")
+    return point
+
+
 def _found(
     find: Callable[[Sequence[Query], Embeddings, int], list[list[Hit]]],
     group: Sequence[Query | Skipped],
@@ -182,3 +210,11 @@ def _found(
         else:
             others = [hit for hit in next(answers) if hit.key not in query.left_out][:k]
             yield Found(query, tuple(replace(hit, rank=rank) for rank, hit in enumerate(others, start=1)))
+
+
+def _judged(found: Found | Skipped, point: Row | Skipped, judge: Judge, *, by_embedding: bool) -> Found | Skipped:
+    """The same without hits that chance explains, and with the chance of each."""
+    if isinstance(found, Skipped) or isinstance(point, Skipped):
+        return found
+    hits, by_chance = judge.judged(point, found.hits, by_embedding=by_embedding)
+    return Found(found.query, tuple(hits), tuple(by_chance))

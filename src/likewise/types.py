@@ -190,6 +190,8 @@ class Hit:
         row: Its row in the gallery.
         path: The file to open, or the place inside an archive, as an absolute path; empty when unknown.
         inliers: Places that the query and the image share by one geometry; None where nobody looked, or could.
+        chance: The probability that the best match of an unrelated picture in this gallery has an embedding at least so similar;
+            None where nobody asked.
     """
 
     rank: int
@@ -198,6 +200,7 @@ class Hit:
     row: int
     path: str = ""
     inliers: int | None = None
+    chance: float | None = None
 
     @property
     def key(self) -> str:

@@ -52,6 +52,7 @@ class Wanted:
     where: str | None
     rerank: WantedRerank
     limits: WantedLimits
+    significance: float | None
 
 
 @click.command()
@@ -82,6 +83,12 @@ class Wanted:
     type=click.Path(path_type=Path, file_okay=False),
     help="A PNG for each query of the places that it shares with its best hits; needs geometry in --rerank.",
 )
+@click.option(
+    "--significance",
+    metavar="CHANCE",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Only hits that an unrelated picture has with at most this probability, such as 0.001: maybe none. 1 shows all, with theirs.",
+)
 @limit_options
 @click.pass_context
 def search(context: click.Context, /, **given: Any) -> int:
@@ -97,7 +104,8 @@ def search(context: click.Context, /, **given: Any) -> int:
     cover.jpg --rerank geometry --explain out/          the very same thing, and why
     cat.jpg --where "folder = 'tiger' and width > 1000" only among these; likewise info --fields tells fields
 
-    On a terminal the hits come as a table; in a pipe as tab-separated rank, score, path (and query, if several).
+    On a terminal the hits come as a table; in a pipe as tab-separated rank, score, chance (with --significance), path (and query first,
+    if several). No good match is an answer like any other: no line of hits, a word on standard error, exit code 0.
     """  # noqa: D301 - click wants the sign itself
     from likewise.collection import Collection
     from likewise.queries.reading import is_many_pictures
@@ -117,7 +125,12 @@ def search(context: click.Context, /, **given: Any) -> int:
         answers: list[Hits] = []
         failed = 0
         for answer in collection.search_many(
-            _queries(collection, wanted), wanted.k, metric=wanted.metric, rerank=chain, where=wanted.where
+            _queries(collection, wanted),
+            wanted.k,
+            metric=wanted.metric,
+            rerank=chain,
+            where=wanted.where,
+            significance=wanted.significance,
         ):
             if isinstance(answer, Skipped):
                 failed += 1
@@ -160,7 +173,10 @@ def _print(answer: Hits, wanted: Wanted, *, several: bool) -> None:
     else:
         query = [answer.query.name] if several else []
         for hit in answer:
-            click.echo("\t".join([*query, str(hit.rank), f"{hit.score:.6g}", hit.path or hit.key]))
+            chance = [] if hit.chance is None else [f"{hit.chance:.3g}"]
+            click.echo("\t".join([*query, str(hit.rank), f"{hit.score:.6g}", *chance, hit.path or hit.key]))
+        if answer.by_chance and not answer:
+            click.echo(f"likewise: {answer.query.name}: {answer.note}", err=True)
 
 
 def _write(collection: Collection, answers: list[Hits], wanted: Wanted) -> None:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from likewise import encoders, fitting, images, ingest, verify
+from likewise import encoders, fitting, images, ingest, significance, verify
 from likewise import search as searching
 from likewise.collection import narrowing, pictures
 from likewise.collection.hits import Hits
@@ -27,11 +27,13 @@ from likewise.queries.reading import Given, Reader, Weighted, open_place
 from likewise.queries.syntax import Region
 from likewise.rerank import Chain
 from likewise.rerank import load as load_rerank
+from likewise.significance import Null
 from likewise.sources import Source
 from likewise.stores.local import LocalStore, database, indexing
 from likewise.stores.local.arrays import Dtype
 from likewise.types import Card, Image, Metric, Record, Skipped
 
+_WORTH_FITTING = 5000  # images; of fewer nothing derived is kept, and the first who asks waits for less than a second
 _ELSEWHERE = "keep another in a collection of its own with -c DIR"
 
 
@@ -227,6 +229,8 @@ class Collection:
         whole = ingest.added_up(reports)
         carried = min(carried, whole.unchanged)  # they are new here, though their turn came before
         whole.added, whole.unchanged = whole.added + carried, whole.unchanged - carried
+        if whole.added + whole.changed:
+            self._fit_null()
         return whole
 
     def wish_for_index(
@@ -266,6 +270,7 @@ class Collection:
         metric: Metric | None = None,
         rerank: str | Chain | None = None,
         where: Where | None = None,
+        significance: float | None = None,
     ) -> Hits:
         """The k images most like a picture, a part of one, words, an image of the gallery, or a mix of these.
 
@@ -280,17 +285,21 @@ class Collection:
             rerank: What makes the answer better, as on the command line, such as `"geometry"`, or what `likewise.rerank.load` made
                 of it: docs/reranking.md.
             where: Which images may be found, such as `"folder = 'tiger' and width > 1000"`: docs/filters.md.
+            significance: Only hits that an unrelated picture would have with at most this probability, such as 0.001; there may be
+                none. With 1 all are told with their chance: docs/significance.md.
 
         Raises:
             SourceError: If something that is named is not there or cannot be read.
-            BadImage: If it is not a picture, or the parts of the query leave nothing to look for.
+            BadImage: If it is not a picture, the parts of the query leave nothing to look for, or a significance is asked of words or
+                a mix.
             BadArgument: If a region, a weight or k is wrong, or words are asked of a model that has no text, or
-                the reranker does not go with the model, or `where` is not written as a filter is.
+                the reranker does not go with the model, `where` is not written as a filter is, or the gallery is too small for the
+                significance.
             UnknownName: If there is no such reranker, or no image has a field that `where` names.
             MissingExtra: If it needs an extra that is not installed.
         """
         asked = self.query(query, plus=plus, minus=minus, region=region, with_self=with_self)
-        (answer,) = self.search_many([asked], k, metric=metric, rerank=rerank, where=where)
+        (answer,) = self.search_many([asked], k, metric=metric, rerank=rerank, where=where, significance=significance)
         if isinstance(answer, Skipped):
             raise BadImage(f"{answer.key}: {answer.reason}")
         return answer
@@ -337,15 +346,24 @@ class Collection:
         metric: Metric | None = None,
         rerank: str | Chain | None = None,
         where: Where | None = None,
+        significance: float | None = None,
     ) -> Iterator[Hits | Skipped]:
         """As `search`, in batches; a query that cannot be used costs one `Skipped`."""
         chain = self._chain(rerank) if isinstance(rerank, str) else rerank
         wanted = narrowing.chosen(self.store, where, self._met)
         found = searching.search(
-            self.store, self.encoder, queries, k, metric=metric, limits=self.limits, rerank=chain, where=wanted
+            self.store,
+            self.encoder,
+            queries,
+            k,
+            metric=metric,
+            limits=self.limits,
+            rerank=chain,
+            where=wanted,
+            significance=significance,
         )
         for answer in found:
-            yield answer if isinstance(answer, Skipped) else Hits(self, answer, chain, wanted)
+            yield answer if isinstance(answer, Skipped) else Hits(self, answer, chain, wanted, significance)
 
     def records(self, where: Where | None = None) -> Iterator[Record]:
         """The images that pass a filter, in gallery order; all unless there is one.
@@ -365,6 +383,17 @@ class Collection:
             top: How many values are told of each field.
         """
         return summarised(self.records(where), top)
+
+    def null(self, metric: Metric | None = None) -> Null:
+        """How high pictures of this gallery score that have nothing to do with each other: docs/significance.md.
+
+        Args:
+            metric: The card's unless given.
+
+        Raises:
+            BadArgument: If there are too few images.
+        """
+        return significance.fitted(self.store.snapshot(), metric or self.store.card.metric)
 
     def _chain(self, text: str) -> Chain:
         """Rerankers by name, each chain once: geometry remembers the pictures that it has seen."""
@@ -445,6 +474,11 @@ class Collection:
         if not (folder / database.FILE_NAME).exists() or not isinstance(self.encoder, Whitened):
             return 0
         return fitting.carry_over(folder, self.store, self.encoder)
+
+    def _fit_null(self) -> None:
+        """Work out now, while somebody waits for seconds anyway, what chance does; small galleries leave it to the first question."""
+        if len(self) >= _WORTH_FITTING:
+            self.null()
 
 
 def _is_free_or_of(place: Path, encoder: Encoder) -> bool:

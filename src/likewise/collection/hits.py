@@ -15,7 +15,7 @@ from likewise.filters import Filter
 from likewise.queries import ByImage, ByKey, ByText, Query, Term, sign_of
 from likewise.queries.reranking import explained
 from likewise.rerank import Chain
-from likewise.show import Answer, Asked
+from likewise.show import Answer, Asked, odds_text, score_text
 from likewise.types import Hit
 
 if TYPE_CHECKING:
@@ -33,11 +33,13 @@ class Hits(Sequence[Hit]):
         found: searching.Found,
         rerank: Chain | None = None,
         where: Filter | None = None,
+        significance: float | None = None,
     ) -> None:
         self._collection = collection
         self._found = found
         self._rerank = rerank
         self._where = where
+        self.significance = significance
 
     @overload
     def __getitem__(self, index: int) -> Hit: ...
@@ -51,7 +53,8 @@ class Hits(Sequence[Hit]):
 
     def __repr__(self) -> str:
         lines = [f"{hit.rank:3d}  {hit.score:9.4f}  {hit.key}" for hit in self]
-        return "\n".join([f"{len(self)} images like {self.query.name}", *lines])
+        told = self._told_of_chance()
+        return "\n".join([f"{len(self)} images like {self.query.name}", *lines, *told])
 
     def _repr_html_(self) -> str:
         from likewise.show import page
@@ -64,15 +67,29 @@ class Hits(Sequence[Hit]):
         return self._found.query
 
     @property
+    def by_chance(self) -> Sequence[Hit]:
+        """Of the k best those that are no hits, because chance explains them; always none where no significance was asked for."""
+        return self._found.by_chance
+
+    @property
     def note(self) -> str:
-        """What a reader of the hits should know: which images were searched, and whether some that the query names are left out."""
+        """What a reader of the hits should know: which images were searched, what is left out, and why."""
         told = [] if self._where is None else [f"where {self._where}"]
         count = len(self.query.left_out)
         if count and len(self.query.terms) == 1:
             told.append("itself left out")
         elif count:
             told.append(f"without the {'image' if count == 1 else f'{count} images'} that it names")
-        return ", ".join(told)
+        return ", ".join(told + self._told_of_chance())
+
+    def _told_of_chance(self) -> list[str]:
+        count = len(self.by_chance)
+        if not count:
+            return []
+        if len(self):
+            return [f"{count} more left out that chance explains"]
+        best = self.by_chance[0]
+        return [f"no good match: the best has {score_text(best.score)}, {odds_text(best.chance)} by chance"]
 
     def bare(self) -> Answer:
         """The query and the hits without pictures."""
@@ -139,10 +156,12 @@ class Hits(Sequence[Hit]):
     def to_json(self) -> dict[str, object]:
         """The query and the hits as plain values."""
         hits = [
-            {"rank": hit.rank, "score": hit.score, "inliers": hit.inliers, "path": hit.path, "row": hit.row}
+            {"rank": hit.rank, "score": hit.score, "inliers": hit.inliers, "chance": hit.chance, "path": hit.path}
+            | {"row": hit.row}
             | asdict(hit.record)
             for hit in self
         ]
+        by_chance = [{"key": hit.key, "score": hit.score, "chance": hit.chance} for hit in self.by_chance]
         return {
             "query": self.query.name,
             "parts": [_told(term) for term in self.query.terms],
@@ -150,7 +169,9 @@ class Hits(Sequence[Hit]):
             "model": self._collection.store.card.name,
             "rerank": "" if self._rerank is None else self._rerank.name,
             "where": "" if self._where is None else str(self._where),
+            "significance": self.significance,
             "hits": hits,
+            "by_chance": by_chance,
         }
 
 

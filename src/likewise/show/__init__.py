@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Sequence
@@ -48,7 +49,7 @@ class Answer:
         pictures: One for each hit; None when the original cannot be shown any more.
         verdicts: One for each hit where the right answers are known; else empty.
         asked: What the query is made of; by itself the one picture above.
-        note: What is to be known of the hits, such as that the query itself is left out; seldom anything.
+        note: What is to be known of the hits, such as that the query itself is left out, or why there are none; seldom anything.
     """
 
     query: str
@@ -97,9 +98,25 @@ def score_text(score: float) -> str:
     return f"{score:.4f}" if 0.1 <= abs(score) < 1 else f"{score:#.4g}"
 
 
+def odds_text(chance: float | None) -> str:
+    """A probability as people say it, rounded up to two digits; `?` where it is unknown.
+
+    >>> [odds_text(chance) for chance in (0.98, 0.34, 0.1, 0.0834, 0.001, 0.0000123, None)]
+    ['98 %', '34 %', '10 %', '1 in 11', '1 in 1,000', '1 in 81,000', '?']
+    """
+    if chance is None:
+        return "?"
+    if chance > 0.0999:
+        return f"{chance:.0%}".replace("%", " %")
+    times = 1 / chance
+    step = 10 ** max(0, math.floor(math.log10(times)) - 1)
+    return f"1 in {math.floor(times / step * (1 + 1e-9)) * step:,}"
+
+
 def caption_of(hit: Hit) -> str:
-    """Rank, score and, where they were counted, inliers of a hit."""
-    return " · ".join([str(hit.rank), score_text(hit.score), *inliers_text(hit)])
+    """Rank, score and, where they are known, inliers and chance of a hit."""
+    odds = [] if hit.chance is None else [odds_text(hit.chance)]
+    return " · ".join([str(hit.rank), score_text(hit.score), *inliers_text(hit), *odds])
 
 
 def inliers_text(hit: Hit) -> list[str]:

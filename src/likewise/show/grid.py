@@ -88,6 +88,8 @@ def png(answer: Answer, *, side: int = 224, columns: int | None = None) -> bytes
     ]
     for hit, picture in zip(answer.hits, answer.pictures, strict=True):
         cells.append(_Cell(caption_of(hit), _last_part(hit.key), picture))
+    if not answer.hits and answer.note:
+        cells.append(_Cell("", "", None, words=answer.note))
     across = min(len(cells), columns or _columns(len(cells)))
     down = -(-len(cells) // across)
     sizes = _Sizes(side)

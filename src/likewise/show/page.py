@@ -81,6 +81,8 @@ def fragment(answer: Answer) -> str:
     for hit, picture in zip(answer.hits, answer.pictures, strict=True):
         title = caption_of(hit)
         pictures.append(_framed(picture, title, hit.key, "1px solid rgba(128,128,128,.4)"))
+    if not answer.hits and answer.note:
+        pictures.append(_framed(None, "", "", "1px solid rgba(128,128,128,.4)", answer.note))
     return f'<div style="display:flex;flex-wrap:wrap;gap:12px;padding:4px 0">{"".join(pictures)}</div>'
 
 

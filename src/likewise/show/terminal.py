@@ -15,7 +15,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from likewise.show import Answer, address, caption_of, printable, score_text
+from likewise.show import Answer, address, caption_of, odds_text, printable, score_text
 from likewise.types import Hit, Image
 
 if TYPE_CHECKING:
@@ -26,21 +26,27 @@ _TITLE = 12  # letters of `100 · 0.9135`
 
 
 def table(answer: Answer) -> RenderableType:
-    """Rank, score, size and path of every hit; a path is never cut, so that it can be copied."""
+    """Rank, score, size and path of every hit; a path is never cut, so that it can be copied. One line where there are none."""
     note = f" ({answer.note})" if answer.note else ""
     title = Text(f"like {printable(answer.query)}{note}", overflow="fold")
+    if not answer.hits:
+        return title
     rows = Table(title=title, title_justify="left", box=None, pad_edge=False)
     rows.add_column("rank", justify="right")
     rows.add_column("score", justify="right")
     counted = any(hit.inliers is not None for hit in answer.hits)
     if counted:
         rows.add_column("inliers", justify="right")
+    judged = any(hit.chance is not None for hit in answer.hits)
+    if judged:
+        rows.add_column("by chance", justify="right")
     rows.add_column("size", justify="right")
     rows.add_column("path", overflow="fold")
     for hit in answer.hits:
         size = f"{hit.record.width} × {hit.record.height}"
         inliers = ["–" if hit.inliers is None else f"{hit.inliers:,}"] if counted else []
-        rows.add_row(str(hit.rank), score_text(hit.score), *inliers, size, _path(hit))
+        odds = [odds_text(hit.chance)] if judged else []
+        rows.add_row(str(hit.rank), score_text(hit.score), *inliers, *odds, size, _path(hit))
     return rows
 
 
