@@ -142,7 +142,7 @@ def test_what_was_written_answers_as_before(
     again = First.read(tmp_path / "codes", kind, "cosine", mapped=mapped)
     assert len(again) == 3000
     width = first.widths[-1]
-    assert again.candidates(queries, 20, width).tolist() == first.candidates(queries, 20, width).tolist()
+    assert again.candidates(queries, 20, width)[0].tolist() == first.candidates(queries, 20, width)[0].tolist()
     assert (tmp_path / "codes").stat().st_size < 3000 * first.bytes_per_row + 400_000
 
 
@@ -232,7 +232,9 @@ def test_counts_grow_by_a_quarter_up_to_the_most() -> None:
 
 
 def test_the_place_of_a_neighbour_is_counted_without_the_query_itself() -> None:
-    named = np.array([[4, 9, 2, -1]])
-    places = dials._places(named, np.array([4]), np.array([[2, 9, 7]]))
-    assert places[0].tolist() == [1, 0, np.iinfo(np.int64).max]
-    assert dials._places(np.array([[4, -1]]), np.array([4]), np.array([[2]]))[0, 0] > 10
+    distances = np.array([[0.0, 0.5, 0.7, np.inf]], np.float32)
+    rows, left = dials._without(np.array([4]), np.array([[4, 9, 2, -1]]), distances)
+    assert rows.tolist() == [[9, 2, -1]]
+    assert left[0, :2].tolist() == [0.5, np.float32(0.7)]
+    assert dials._without(np.array([7]), np.array([[4, 9, 2, -1]]), distances)[0].tolist() == [[4, 9, 2]]
+    assert dials._places(rows, np.array([[2, 9, 7]]))[0].tolist() == [1, 0, np.iinfo(np.int64).max]

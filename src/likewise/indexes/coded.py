@@ -77,14 +77,19 @@ class Coded:
         """Of the first pass."""
         return self._first.widths
 
-    def candidates(self, queries: Embeddings, count: int, width: int) -> Rows:
+    def candidates(self, queries: Embeddings, count: int, width: int) -> tuple[Rows, NDArray[np.float32]]:
         """See `likewise.indexes.dial.TwoPasses`."""
         allowed = None if self._live is None else self._live[: len(self._first)]
         return self._first.candidates(queries, count, width, allowed)
 
-    def scored(self, query: Embeddings, candidates: Rows) -> tuple[Scores, Rows]:
+    def farthest(self, query: Embeddings, candidates: Rows, k: int) -> float:
         """See `likewise.indexes.dial.TwoPasses`."""
-        return self._exact.best(query, np.sort(candidates), len(candidates))
+        scores = self._exact.best(query, np.sort(candidates), k)[0]
+        return self._squared(scores[-1]) if len(scores) == k else math.inf
+
+    def _squared(self, score: float) -> float:
+        """The squared distance that a score stands for; of unit rows, for the cosine."""
+        return max(0.0, 2 - 2 * float(score)) if self._metric == "cosine" else float(score) ** 2
 
     def search(
         self, queries: Embeddings, k: int, among: NDArray[np.bool_] | None = None, *, recall: float | None = None
@@ -124,12 +129,25 @@ class Coded:
         scores, rows = np.full((len(asked), width), -np.inf, np.float32), np.full((len(asked), width), -1)
         for start in range(0, len(asked), _BATCH):
             named = self._first.candidates(asked[start : start + _BATCH], setting.count, setting.width, allowed)
-            for i, row in enumerate(named, start=start):
-                best = self._exact.best(asked[i], np.sort(row[row >= 0]), width)
+            for i, (row, distances) in enumerate(zip(*named, strict=True), start=start):
+                best = self._second(asked[i], row[row >= 0], distances, k, setting)
                 if tail is not None:
                     best = _merged(best, (tail[0][i], tail[1][i] + coded), width)
                 scores[i, : len(best[0])], rows[i, : len(best[1])] = best
         return scores, rows
+
+    def _second(
+        self, query: Embeddings, candidates: Rows, distances: NDArray[np.float32], k: int, setting: Setting
+    ) -> tuple[Scores, Rows]:
+        """The k best candidates: the first ones are scored, and those of the rest that can still be among them."""
+        tried = dials.FIRST * setting.depth
+        best = self._exact.best(query, np.sort(candidates[:tried]), max(k, setting.depth))
+        rest, far = candidates[tried:], distances[tried : len(candidates)]
+        if len(best[0]) >= setting.depth and math.isfinite(setting.margin):
+            rest = rest[far <= setting.margin * self._squared(best[0][setting.depth - 1])]
+        if len(rest):
+            return _merged(best, self._exact.best(query, np.sort(rest), k), k)
+        return best[0][:k], best[1][:k]
 
     def _beyond(self, found: tuple[Scores, Rows], among: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
         """(q,) the queries for which the dial says nothing: too few were named, or a filter leaves only what is farther off."""
@@ -207,9 +225,9 @@ class Coded:
 
 
 def _merged(one: tuple[Scores, Rows], other: tuple[Scores, Rows], k: int) -> tuple[Scores, Rows]:
-    """The k best of two answers; equal scores in rising row order, as all rows of the other come later."""
+    """The k best of two answers; equal scores in rising row order."""
     scores, rows = np.concatenate([one[0], other[0]]), np.concatenate([one[1], other[1]])
-    order = np.argsort(-scores, kind="stable")[:k]
+    order = np.lexsort((rows, -scores))[:k]
     return scores[order], rows[order]
 
 

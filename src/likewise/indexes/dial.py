@@ -1,8 +1,9 @@
 """The dial `recall`: how wide a search must be for an answer that good, found by measuring against exact search.
 
-A search has two settings: how wide the first pass looks (lists, or nodes), and how many candidates the second pass scores. For
-queries whose true neighbours are known, the place of each neighbour among the candidates of each width is noted, which gives the
-recall of all settings at once. The cheapest setting whose recall is surely high enough is the one that is used.
+A search has three settings: how wide the first pass looks (lists, or nodes), how many candidates it names, and how much farther than
+the neighbours found so far a candidate may look and still be scored by the second pass. For queries whose true neighbours are known,
+the place and the distance of each neighbour among the candidates of each width are noted, which gives the recall of all settings at
+once. The cheapest setting whose recall is surely high enough is the one that is used.
 """
 
 from __future__ import annotations
@@ -23,10 +24,25 @@ DEPTHS = (10, 100)
 """The k for which recall is measured; a search takes the settings of the next larger one."""
 
 MOST_CANDIDATES = 4096
+FIRST = 3
+"""Times the depth: so many candidates are scored whatever they look like, to know how far off a neighbour can be."""
 _STEPS = 1.25  # between two counts of candidates that are considered
 _SURE = 1.645  # standard errors: true in 95 of 100 cases
 _NONE_MISSED = 3.0  # of n: the rule of three, also for 95 of 100
 _BEYOND = 0.1  # of the farthest neighbours that were measured
+_MARGINS = (
+    0.5,
+    0.8,
+    0.9,
+    0.95,
+    0.98,
+    0.99,
+    0.995,
+    0.998,
+    0.999,
+    0.9995,
+    1.0,
+)  # quantiles of what true neighbours look like
 _TIMED = 24  # queries, one by one
 
 Watch: TypeAlias = Callable[[str, int, int], None]
@@ -40,12 +56,12 @@ class TwoPasses(Protocol):
         """Of the first pass, narrow first; the last one looks at everything, or as far as it goes."""
         ...
 
-    def candidates(self, queries: Embeddings, count: int, width: int) -> Rows:
-        """(q, count) rows by the first pass, best first; -1 where there are fewer."""
+    def candidates(self, queries: Embeddings, count: int, width: int) -> tuple[Rows, NDArray[np.float32]]:
+        """(q, count) rows by the first pass, best first, and their squared distances by codes; -1 and infinity where there are fewer."""
         ...
 
-    def scored(self, query: Embeddings, candidates: Rows) -> object:
-        """The second pass over the candidates (c,) of one query (d,)."""
+    def farthest(self, query: Embeddings, candidates: Rows, k: int) -> float:
+        """The true squared distance of the k-th best of the candidates (c,) of one query (d,); infinity if they are fewer."""
         ...
 
 
@@ -55,7 +71,10 @@ class Setting:
 
     Attributes:
         width: Lists that are read, or nodes that are kept in view.
-        count: Candidates that are scored.
+        count: Candidates that are named.
+        depth: The k that it was measured for. The first `FIRST` times as many candidates are always scored.
+        margin: Of the others those are scored whose squared distance by codes is at most so many times the true one of the
+            depth-th best of the first; infinity scores all.
         recall: As measured: the share of the true k nearest that are found.
         low: What it is at least, in 95 of 100 cases.
         seconds: Of one query, on the machine that measured.
@@ -63,6 +82,8 @@ class Setting:
 
     width: int
     count: int
+    depth: int
+    margin: float
     recall: float
     low: float
     seconds: float
@@ -133,12 +154,10 @@ def measured(
     second = _line(MOST_CANDIDATES, partial(_seconds_of_second, passes, queries))
     found: dict[int, list[Setting]] = {depth: [] for depth in depths}
     for done, width in enumerate(passes.widths, start=1):
-        places = _places(passes.candidates(queries, MOST_CANDIDATES + 1, width), own, truth)
+        named = _without(own, *passes.candidates(queries, MOST_CANDIDATES + 1, width))
         first = _line(MOST_CANDIDATES, partial(_seconds_of_first, passes, queries, width))
         for depth in depths:
-            for count in counts(depth, MOST_CANDIDATES):
-                recall, low = _recall(places[:, :depth] < count)
-                found[depth].append(Setting(width, count, recall, low, float(f"{first(count) + second(count):.4g}")))
+            found[depth] += _settings(_Seen.of(passes, queries, named, truth[:, :depth]), width, first, second)
         watch("measuring recall", done, len(passes.widths))
     most = passes.widths[-1]
     return Dial(
@@ -147,6 +166,59 @@ def measured(
         {depth: _unbeaten([one for one in each if one.width == most]) for depth, each in found.items()},
         float(np.quantile(scores[:, -1], _BEYOND)),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What one width names for queries whose k nearest are known.
+
+    Attributes:
+        k: Neighbours of a query.
+        places: (q, k) at which place each neighbour is named; past the end where it is not.
+        ratios: (q, k) its squared distance by codes against the true one of the k-th best so far.
+        reaches: (q, c) the same of all candidates, rising.
+    """
+
+    k: int
+    places: NDArray[np.int64]
+    ratios: NDArray[np.float64]
+    reaches: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, passes: TwoPasses, queries: Embeddings, named: tuple[Rows, NDArray[np.float32]], truth: Rows) -> _Seen:
+        rows, distances = named
+        k = truth.shape[1]
+        tried = (each[each >= 0][: FIRST * k] for each in rows)
+        limits = np.array([passes.farthest(query, each, k) for query, each in zip(queries, tried, strict=True)])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            reaches = np.nan_to_num(distances / limits[:, None], nan=0.0, posinf=np.inf)
+        places = _places(rows, truth)
+        inside = np.minimum(places, rows.shape[1] - 1)
+        return cls(k, places, np.take_along_axis(reaches, inside, axis=1), reaches)
+
+    def found(self, count: int, margin: float) -> NDArray[np.bool_]:
+        """(q, k) which neighbours are found."""
+        return (self.places < count) & ((self.places < FIRST * self.k) | (self.ratios <= margin))
+
+    def within(self, margin: float) -> NDArray[np.int64]:
+        """(q,) how many candidates look near enough."""
+        return np.asarray((self.reaches <= margin).sum(axis=1))
+
+
+def _settings(
+    seen: _Seen, width: int, first: Callable[[float], float], second: Callable[[float], float]
+) -> list[Setting]:
+    named = seen.ratios[seen.places < seen.reaches.shape[1]]
+    margins = [*np.unique(np.quantile(named, _MARGINS)).tolist(), math.inf] if len(named) else [math.inf]
+    made = []
+    for margin in margins:
+        within = seen.within(margin)
+        for count in counts(seen.k, MOST_CANDIDATES):
+            recall, low = _recall(seen.found(count, margin))
+            scored = float(np.clip(within, min(count, FIRST * seen.k), count).mean())
+            seconds = float(f"{first(count) + second(scored):.4g}")
+            made.append(Setting(width, count, seen.k, float(margin), recall, low, seconds))
+    return made
 
 
 def counts(k: int, most: int) -> list[int]:
@@ -166,16 +238,20 @@ def _recall(hit: NDArray[np.bool_]) -> tuple[float, float]:
     return round(recall, 6), round(max(0.0, recall - off), 6)
 
 
-def _places(named: Rows, own: NDArray[np.int64], truth: Rows) -> NDArray[np.int64]:
-    """(q, K) at which place each true neighbour is named, the query itself not counted; past the end where it is not."""
+def _without(own: NDArray[np.int64], rows: Rows, distances: NDArray[np.float32]) -> tuple[Rows, NDArray[np.float32]]:
+    """Candidates without the query's own row, one fewer of each."""
+    is_own = rows == own[:, None]
+    order = np.argsort(is_own, axis=1, kind="stable")[:, :-1]
+    return np.take_along_axis(rows, order, axis=1), np.take_along_axis(distances, order, axis=1)
+
+
+def _places(named: Rows, truth: Rows) -> NDArray[np.int64]:
+    """(q, K) at which place each true neighbour is named; past the end where it is not."""
     places = np.full(truth.shape, np.iinfo(np.int64).max)
-    for line, row, mine, true in zip(places, named, own, truth, strict=True):
-        others = row[(row != mine) & (row >= 0)]
-        if not len(others):
-            continue
-        order = np.argsort(others, kind="stable")
-        at = order[np.minimum(np.searchsorted(others, true, sorter=order), len(others) - 1)]
-        hit = others[at] == true
+    for line, row, true in zip(places, named, truth, strict=True):
+        order = np.argsort(row, kind="stable")
+        at = order[np.minimum(np.searchsorted(row, true, sorter=order), len(row) - 1)]
+        hit = row[at] == true
         line[hit] = at[hit]
     return places
 
@@ -189,7 +265,7 @@ def _unbeaten(settings: Sequence[Setting]) -> list[Setting]:
     return kept
 
 
-def _line(most: int, seconds: Callable[[int], float]) -> Callable[[int], float]:
+def _line(most: int, seconds: Callable[[int], float]) -> Callable[[float], float]:
     """Time as a line through what few and what most candidates take."""
     few = DEPTHS[0]
     low, high = seconds(few), seconds(most)
@@ -203,10 +279,9 @@ def _seconds_of_first(passes: TwoPasses, queries: Embeddings, width: int, count:
 
 def _seconds_of_second(passes: TwoPasses, queries: Embeddings, count: int) -> float:
     some = queries[:_TIMED]
-    named = passes.candidates(some, count, passes.widths[-1])
-    return _median_seconds(
-        [partial(passes.scored, query, rows[rows >= 0]) for query, rows in zip(some, named, strict=True)]
-    )
+    named = passes.candidates(some, count, passes.widths[-1])[0]
+    calls = [partial(passes.farthest, query, rows[rows >= 0], 1) for query, rows in zip(some, named, strict=True)]
+    return _median_seconds(calls)
 
 
 def _median_seconds(calls: Sequence[Callable[[], object]]) -> float:
@@ -223,10 +298,10 @@ def _told(table: Mapping[int, Sequence[Setting]]) -> dict[str, list[dict[str, fl
 
 
 def _read(table: Mapping[str, Sequence[Mapping[str, float]]]) -> dict[int, list[Setting]]:
-    return {
-        int(depth): [
-            Setting(int(each["width"]), int(each["count"]), each["recall"], each["low"], each["seconds"])
-            for each in found
-        ]
-        for depth, found in table.items()
-    }
+    return {int(depth): [_setting(each) for each in found] for depth, found in table.items()}
+
+
+def _setting(told: Mapping[str, float]) -> Setting:
+    width, count, depth = (int(told[name]) for name in ("width", "count", "depth"))
+    margin, recall, low, seconds = (float(told[name]) for name in ("margin", "recall", "low", "seconds"))
+    return Setting(width, count, depth, margin, recall, low, seconds)

@@ -152,7 +152,9 @@ class First:
             self._index.add(_prepared(block, self.metric))
             watch("coding", min(start + len(block), total), total)
 
-    def candidates(self, queries: Embeddings, count: int, width: int, allowed: NDArray[np.bool_] | None = None) -> Rows:
+    def candidates(
+        self, queries: Embeddings, count: int, width: int, allowed: NDArray[np.bool_] | None = None
+    ) -> tuple[Rows, NDArray[np.float32]]:
         """The rows that look best by their codes.
 
         Args:
@@ -162,7 +164,7 @@ class First:
             allowed: (n,) False for rows that must not be named; None for none.
 
         Returns:
-            (q, count) rows, the best first; -1 where there are fewer.
+            (q, count) rows, the best first, and (q, count) squared distances by their codes; -1 and infinity where there are fewer.
         """
         import faiss
 
@@ -177,7 +179,8 @@ class First:
         settings = faiss.SearchParametersPreTransform(index_params=inner)
         asked = np.ascontiguousarray(_prepared(queries, self.metric))
         faiss.omp_set_num_threads(max(1, min(processors(), len(asked) // _QUERIES_A_THREAD)))  # of this thread alone
-        return np.asarray(self._index.search(asked, count, params=settings)[1], np.int64)
+        distances, rows = self._index.search(asked, count, params=settings)
+        return np.asarray(rows, np.int64), np.where(rows < 0, np.float32(np.inf), distances)
 
 
 def _inner(index: Any) -> Any:
