@@ -19,7 +19,7 @@ from likewise.processors import processors
 from likewise.reuse import Met
 from likewise.sources import Source
 from likewise.stores import Known, Store, Writer
-from likewise.types import Embeddings, Image, Item, Pixels, Record, Skipped
+from likewise.types import Embeddings, Image, Item, Metadata, Pixels, Record, Skipped
 
 _MOST_GATHERED = 1024  # copies have no pixels, and still some memory
 
@@ -214,8 +214,9 @@ class _Run:
             self._report.still_skipped += not self._options.retry
             return not self._options.retry
         self._count_known(known)
-        if not known.live or known.record.metadata != item.metadata:
-            self._refreshed.append(replace(known.record, metadata=item.metadata))
+        told = _told(item, known)
+        if not known.live or known.record.metadata != told:
+            self._refreshed.append(replace(known.record, metadata=told))
         return True
 
     def _take(self, prepared: Prepared) -> None:
@@ -230,7 +231,7 @@ class _Run:
             self._skips.append((skipped, item))
         elif known is not None and known.record is not None and known.record.content_sha256 == prepared.sha256:
             size = item.size_bytes if item.size_bytes >= 0 else prepared.size_bytes
-            same = replace(known.record, size_bytes=size, modified_ns=item.modified_ns, metadata=item.metadata)
+            same = replace(known.record, size_bytes=size, modified_ns=item.modified_ns, metadata=_told(item, known))
             self._refreshed.append(same)
             self._count_known(known)
         else:
@@ -242,7 +243,8 @@ class _Run:
         item = prepared.item
         twin, is_first = self._met.twin(prepared)
         size = item.size_bytes if item.size_bytes >= 0 else prepared.size_bytes
-        record = Record(key, prepared.sha256, size, item.modified_ns, twin.width, twin.height, item.metadata)
+        told = _told(item, self._known.get(key))
+        record = Record(key, prepared.sha256, size, item.modified_ns, twin.width, twin.height, told)
         self._gathered.append((record, prepared.pixels if is_first else None))
         self._waiting += is_first
         if self._waiting >= self._batch or len(self._gathered) >= _MOST_GATHERED:
@@ -327,3 +329,8 @@ class _Run:
     def _tell(self) -> None:
         self._report.seconds = time.monotonic() - self._started
         self._watch(self._report)
+
+
+def _told(item: Item, known: Known | None) -> Metadata:
+    """An image's metadata: what this source tells, or, where it tells nothing, what another one told before."""
+    return item.metadata or (known.record.metadata if known is not None and known.record is not None else {})

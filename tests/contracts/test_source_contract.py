@@ -24,6 +24,12 @@ def listed(folder: Path) -> str:
     return str(folder / "list.txt")
 
 
+def tabled(folder: Path) -> str:
+    write_tree(folder)
+    (folder / "in.csv").write_text("".join(["path,label\n", *(f"{name},x\n" for name in TREE)]), "utf-8")
+    return str(folder / "in.csv")
+
+
 def cifar_tar(path: Path, name: str, files: dict[str, bytes]) -> str:
     write_files(path / name, files)
     with tarfile.open(path / f"{name}.tar.gz", "w:gz") as tar:
@@ -35,6 +41,7 @@ PLACES: dict[str, Callable[[Path], str]] = {
     "folder": lambda path: str(write_tree(path)),
     "pattern": lambda path: str(write_tree(path) / "**" / "*.[pg]*"),
     "list": listed,
+    "table": tabled,
     "image": lambda path: str(write_tree(path) / "a" / "é.png"),
     "zip": lambda path: str(write_zip(path / "in.zip")),
     "tar": lambda path: str(write_tar(path / "in.tar")),

@@ -213,6 +213,16 @@ def test_embeddings_that_are_not_finite_are_refused_whole(store: Store, bad: flo
     assert len(store) == 0
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_metadata_that_are_no_json_are_refused_whole(store: Store, bad: float) -> None:
+    with store.write() as writer:
+        wrong = [replace(each, metadata={"x": {"y": bad}}) for each in records("a", "b")]
+        with pytest.raises(BadArgument, match="a: its metadata hold NaN or infinity"):
+            writer.extend([*records("c"), *wrong], unit_rows(3))
+        writer.extend(records("d"), unit_rows(1))
+    assert keys_of(store) == ["d"]
+
+
 def test_rows_of_a_unit_card_must_have_unit_norm(store: Store) -> None:
     with store.write() as writer, pytest.raises(BadArgument, match="has norm"):
         writer.extend(records("a"), 2 * unit_rows(1))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 LISTS = (".txt", ".lst", ".list")
+TABLES = (".csv", ".tsv", ".jsonl")
 _NOT_OPENED = (".rar", ".7z", ".gz", ".bz2", ".xz", ".zst", ".tzst")
 
 
@@ -64,8 +65,8 @@ def open_source(place: str, *, lines: Iterable[str] | None = None) -> Source:
 
     Args:
         place: A folder, `.zip`, `.tar` (also compressed), CIFAR-10 or -100 (the folder of the official download, or its .tar.gz;
-            with `/train` or `/test` behind it, only that part), a list of paths (`.txt`, `.lst`, `.list`), a pattern with
-            `*`, `?` or `[`, an image, or `-`.
+            with `/train` or `/test` behind it, only that part), a list of paths (`.txt`, `.lst`, `.list`), a table of paths and
+            metadata (`.csv`, `.tsv`, `.jsonl`), a pattern with `*`, `?` or `[`, an image, or `-`.
         lines: For `-`: the paths, one in each; relative ones start at the current folder.
 
     Raises:
@@ -99,7 +100,7 @@ def is_many(place: str) -> bool:
     except SourceError:
         return False
     if path is not None:
-        return stat.S_ISDIR(mode) or path.name.lower().endswith(ARCHIVES + LISTS)
+        return stat.S_ISDIR(mode) or path.name.lower().endswith(ARCHIVES + LISTS + TABLES)
     return glob.has_magic(place) and "://" not in place
 
 
@@ -167,13 +168,15 @@ def _found(place: str) -> tuple[Path | None, int]:
 
 
 def _file(place: str, path: Path) -> Source:
-    from likewise.sources import archives, lists
+    from likewise.sources import archives, lists, tables
 
     lower = path.name.lower()
     if lower.endswith(ARCHIVES):
         return archives.open_archive(path)
     if lower.endswith(LISTS):
         return lists.Listed.from_file(path)
+    if lower.endswith(TABLES):
+        return tables.open_table(path)
     if lower.endswith(_NOT_OPENED):
         raise SourceError(f"{place}: this kind of archive is not read: unpack it, or repack it as .zip or .tar")
     return lists.Listed(str(path), os.path.abspath(path.parent), [path.name])  # noqa: PTH100

@@ -22,27 +22,20 @@ class Listed:
 
     def __init__(self, name: str, base: str, entries: Iterable[str]) -> None:
         self.name = name if name == "-" else paths.absolute(name)
-        full = [os.path.normpath(os.path.join(base, entry)) for entry in entries]  # noqa: PTH118
-        self._paths = [paths.kept(path) for path in dict.fromkeys(full)]
+        self._base = base
+        self._paths = list(dict.fromkeys(self._full(entry) for entry in entries))
         self.location = _common_folder(paths.kept(base), self._paths)
         self._start = len(self.location.rstrip("/")) + 1
         self._keys = {path[self._start :] for path in self._paths}
 
     @classmethod
     def from_file(cls, path: Path) -> Listed:
-        """Read a list: UTF-8, or UTF-16 with its mark, as PowerShell writes it.
+        """Read a list.
 
         Raises:
             SourceError: If it cannot be read as text.
         """
-        try:
-            data = files.read_file(paths.absolute(path))
-            utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
-            text = data.decode("utf-16") if utf16 else data.decode("utf-8-sig", "surrogateescape")
-        except (SourceError, ValueError) as error:
-            raise SourceError(f"{path}: this list {error}: check it") from error
-        if "\0" in text:
-            raise SourceError(f"{path}: is no list of paths, it has binary content: name a text file, one path a line")
+        text = text_of(path, "list")
         return cls(str(path), os.path.abspath(path.parent), entries_of(text.split("\n")))  # noqa: PTH100
 
     def items(self) -> Iterator[Item]:
@@ -62,6 +55,35 @@ class Listed:
     def covers(self, key: str) -> bool:
         """What the list names."""
         return key in self._keys
+
+    def key(self, entry: str) -> str:
+        """The key of one of its entries."""
+        return self._full(entry)[self._start :]
+
+    def _full(self, entry: str) -> str:
+        return paths.kept(os.path.normpath(os.path.join(self._base, entry)))  # noqa: PTH118
+
+
+def text_of(path: Path, kind: str, errors: str = "surrogateescape") -> str:
+    """A file as text: UTF-8, or UTF-16 with its mark, as PowerShell writes it.
+
+    Args:
+        path: Of the file.
+        kind: What it should be, to say so: `list`, `table`.
+        errors: What becomes of bytes that are no UTF-8; by itself, what `os.fsdecode` makes of them in a path.
+
+    Raises:
+        SourceError: If it cannot be read as text.
+    """
+    try:
+        data = files.read_file(paths.absolute(path))
+        utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+        text = data.decode("utf-16") if utf16 else data.decode("utf-8-sig", errors)
+    except (SourceError, ValueError) as error:
+        raise SourceError(f"{path}: this {kind} {error}: check it") from error
+    if "\0" in text:
+        raise SourceError(f"{path}: is no {kind} of paths, it has binary content: name a text file, one path a line")
+    return text
 
 
 def entries_of(lines: Iterable[str]) -> list[str]:

@@ -43,7 +43,8 @@ class Writer(Protocol):
         """Add images; a key that is there already is replaced, and the new row takes its place in searches.
 
         Raises:
-            BadArgument: If the embeddings are not finite, of another shape or, for a unit card, not of unit norm; if a key comes twice.
+            BadArgument: If the embeddings are not finite, of another shape or, for a unit card, not of unit norm; if a key comes twice; if
+                metadata hold NaN or infinity.
             StoreFull: If the disk is full; the store is as it was before the call.
         """
         ...

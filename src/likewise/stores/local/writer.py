@@ -233,4 +233,8 @@ def _columns(row: int, record: Record) -> tuple[object, ...]:
 
 
 def _text(record: Record) -> str:
-    return json.dumps(dict(record.metadata), sort_keys=True, ensure_ascii=False)
+    try:
+        return json.dumps(dict(record.metadata), sort_keys=True, ensure_ascii=False, allow_nan=False)
+    except ValueError as error:
+        told = f"{record.key}: its metadata hold NaN or infinity, which is no JSON, and no filter could read it: leave it out"
+        raise BadArgument(told) from error
