@@ -148,9 +148,11 @@ class Exact:
         for part, mask in allowed.parts(step, alone=copied):
             block = np.asarray(self._rows[part], np.float32)
             rough, errors = self._rough(queries, lengths, part, block, memory[:, : len(block)])
+            # By what passes alone: to part a line that is mostly -inf takes many times as long.
+            passing = rough if mask is None or len(shortlist) else rough[:, mask]
+            floors = shortlist.floors if len(shortlist) else _first_floors(passing, errors, k)
             if mask is not None:
                 rough[:, ~mask] = -np.inf
-            floors = shortlist.floors if len(shortlist) else _first_floors(rough, errors, k)
             # What is not a number is not hopeless. One flat list of places: four times as quick as a list of pairs.
             places = np.flatnonzero(~(rough < _at_most(floors - errors)[:, None]))
             if mask is not None:
