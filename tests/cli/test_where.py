@@ -16,6 +16,7 @@ from PIL import Image as Picture
 from likewise import cli
 from likewise.collection import Collection
 from likewise.encoders import load
+from likewise.filters import summary
 
 Run = Callable[..., Result]
 
@@ -122,6 +123,13 @@ def test_long_and_many_values_are_cut_short(place: Path, run: Run) -> None:
     assert told["note"].endswith("'a very long text that goes on f…' (6)")
     assert told["list"].split() == ["list", "other", "6"]
     assert "0 to 2; 0 (2), 1 (2), 2 (2)" in told["n"]
+
+
+def test_a_field_of_too_many_values_says_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(summary, "_MOST_COUNTED", 3)
+    told = {line.split()[0]: line for line in run("info", "--fields").stdout.splitlines()}
+    assert told["key"].endswith("more than 10,000 different ones")
+    assert told["width"].endswith("10 to 60")
 
 
 def test_forget_takes_a_filter(run: Run, place: Path) -> None:

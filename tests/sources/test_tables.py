@@ -40,6 +40,7 @@ def test_a_table_names_images_and_tells_of_them(tmp_path: Path, name: str, text:
     assert keys(source) == ["b.png", "a/é.png"]
     assert told(source) == [{"label": "tiger", "price": 3}, {"label": "a, b"}]
     assert [source.read(item) for item in source.items()] == [picture("b.png"), picture("a/é.png")]
+    assert [source.file(item) for item in source.items()] == [f"{tmp_path}/b.png", f"{tmp_path}/a/é.png"]
     assert source.name == place
     assert is_many(place)
     assert (source.covers("b.png"), source.covers("c.png")) == (True, False)

@@ -16,6 +16,7 @@ from filelock import FileLock
 from fakes import MeanColour, records
 from galleries import clustered, share_found
 from likewise.errors import BadArgument
+from likewise.filters import Filter
 from likewise.indexes.coded import Coded
 from likewise.indexes.exact import Exact
 from likewise.stores.local import LocalStore, indexing
@@ -78,6 +79,26 @@ def test_a_wished_index_is_built_and_used_by_this_and_later_openings(
             assert each.index == built
     assert store.check() == (1, [])
     assert store.bring_index_up_to_date() == built
+
+
+@pytest.mark.parametrize("kind", ["lists", "graph"])
+def test_a_filter_costs_no_recall_whatever_share_passes(store: LocalStore, kind: indexing.Choice) -> None:
+    wish(store, kind)
+    assert store.bring_index_up_to_date() is not None
+    add(store, 3000, 3500)
+    shares = np.random.default_rng(2).permutation(3500)
+    with store.write() as writer:
+        facts = [replace(record, metadata={"place": int(shares[row])}) for row, record in store.records()]
+        writer.refresh(facts)
+    assert searched_by(store) is Coded
+    without = share_found(store.nearest(QUERIES, 10)[1], wanted(np.ones(3500, bool)))
+    for passing in (0, 3, 35, 350, 1750, 3500):
+        found = store.nearest(QUERIES, 10, where=Filter.parse(f"place < {passing}"))[1]
+        live = shares < passing
+        assert found.shape == (100, min(10, passing))
+        assert live[found].all()
+        if passing:
+            assert share_found(found, wanted(live)) >= min(0.98, without)
 
 
 def test_a_small_gallery_or_a_wish_for_it_is_searched_exactly(store: LocalStore, folder: Path) -> None:
