@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import shutil
 import sqlite3
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,8 @@ import pytest
 
 from fakes import MeanColour, records, unit_rows
 from likewise.errors import BadArgument, LikewiseError, NoCollection, StoreDamaged, StoreFull, StoreMismatch
-from likewise.stores.local import LocalStore, arrays, database
+from likewise.filters import Filter
+from likewise.stores.local import LocalStore, arrays, database, filtering
 
 CARD = MeanColour().card
 
@@ -129,6 +132,42 @@ def test_a_search_that_meets_a_compaction_starts_again(store: LocalStore, monkey
     assert len(calls) == 2
     assert hits[0].key == "b"
     assert {hit.key for hit in hits} == {"b", "c"}
+
+
+def test_a_mask_is_not_kept_if_something_was_told_while_it_was_worked_out(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, where = add(store, "a", "b"), Filter.parse("label = 'a'")
+    original, calls = filtering.mask_in, list[int]()
+
+    def meddling(*arguments: object) -> object:
+        mask = original(*arguments)  # type: ignore[arg-type]
+        calls.append(1)
+        if len(calls) == 1:
+            with store.write() as writer:
+                writer.refresh([replace(each, metadata={"label": "a"}) for each in records("a", "b")])
+            assert len(store.search(rows[:1], 9)[0]) == 2  # another thread meets what is told now
+        return mask
+
+    monkeypatch.setattr(filtering, "mask_in", meddling)
+    assert store.nearest(rows[:1], 9, where=where)[1].tolist() == [[0]]
+    assert store.nearest(rows[:1], 9, where=where)[1].shape == (1, 2)
+    assert store.nearest(rows[:1], 9, where=where)[1].shape == (1, 2)
+    assert len(calls) == 2
+
+
+def test_others_go_on_while_a_mask_is_worked_out(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, original, found = add(store, "a", "b"), filtering.mask_of, list[int]()
+
+    def slow(*arguments: object) -> object:
+        other = threading.Thread(target=lambda: found.append(store.nearest(rows[:1], 9)[1].shape[1]))
+        other.start()
+        other.join(10)
+        return original(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(filtering, "mask_of", slow)
+    assert store.nearest(rows[:1], 9, where=Filter.parse("label = 'b'"))[1].tolist() == [[1]]
+    assert found == [2]
 
 
 def test_an_embedding_that_is_asked_for_during_a_compaction_is_still_that_of_its_key(

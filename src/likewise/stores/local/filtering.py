@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from itertools import groupby
+from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -34,6 +36,7 @@ from likewise.filters import (
     pieces,
 )
 from likewise.filters.expressions import Comparator, Kind
+from likewise.stores.local import database
 
 Told: TypeAlias = "str | int | float"
 
@@ -54,6 +57,15 @@ def prepare(connection: sqlite3.Connection) -> None:
     """Give a connection the two functions that questions need and SQLite lacks: letters of any script without case, and folders."""
     connection.create_function("likewise_folded", 1, _folded, deterministic=True)
     connection.create_function("likewise_folder", 1, folder_of, deterministic=True)
+
+
+def mask_in(path: Path, where: Filter, generation: int, rows: int) -> NDArray[np.bool_] | None:
+    """As `mask_of`, in a collection's database; None if its rows are of another generation, and have other numbers."""
+    with closing(database.connect(path)) as connection, database.told_as_ours(path):
+        prepare(connection)
+        connection.execute("BEGIN")  # one state for both questions; closing ends it
+        (found,) = connection.execute("SELECT value FROM manifest WHERE name = 'generation'").fetchone()
+        return mask_of(connection, where, rows) if int(found) == generation else None
 
 
 def mask_of(connection: sqlite3.Connection, where: Filter, rows: int) -> NDArray[np.bool_]:
