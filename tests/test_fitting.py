@@ -53,7 +53,7 @@ def test_a_sample_is_stated_seeded_and_in_the_order_of_the_source(store: LocalSt
     assert again.to_bytes() == found.to_bytes()
     other = fit(source, MeanColour(), Wanted(2, sample=20, seed=1), store=store)
     assert other.fit.set_sha256 != found.fit.set_sha256
-    keys = [item.key for item in fitting._chosen(list(source.items()), Wanted(2, sample=20))]
+    keys = [item.key for item in fitting._chosen(list(source.items()), 20, 0)]
     assert keys == sorted(keys)
     sampled = Sample(source, list(source.items())[:3])
     assert [item.key for item in sampled.items()] == ["00000.png", "00001.png", "00002.png"]
@@ -92,7 +92,7 @@ def test_learned_looks_at_two_of_every_class_before_a_third_of_any(tmp_path: Pat
         (8, {"a": 4, "b": 2, "d": 2}),
         (100, {"a": 20, "b": 2, "d": 5}),
     ):
-        chosen = fitting._chosen(items, Wanted(2, "learned", sample=size))
+        chosen = fitting._chosen(items, size, 0, by_twos=True)
         counts = {letter: sum(item.key[0] == letter for item in chosen) for letter in "abcd"}
         assert {letter: count for letter, count in counts.items() if count} == wanted
 
@@ -171,7 +171,7 @@ def test_a_small_sample_is_carried_over_and_the_rest_embedded(pictures: Path, tm
 
 def test_the_report_counts_carried_rows_as_new(pictures: Path, tmp_path: Path) -> None:
     source = open_source(str(pictures))
-    made = Collection.create_whitened(tmp_path, encoders.load("pixels"), source, Wanted(4, sample=20))
+    made = Collection.create_fitted(tmp_path, encoders.load("pixels"), source, Wanted(4, sample=20))
     report = made.index_sources([source])
     assert (report.added, report.unchanged, len(report.skipped) + report.still_skipped) == (60, 0, 1)
 
@@ -259,7 +259,7 @@ def test_another_whitening_than_the_one_that_is_kept_is_refused(
     with pytest.raises(StoreMismatch, match="holds whitened/pixels"):
         likewise.index(pictures, collection=own, model="pixels")
     with pytest.raises(BadArgument, match="is a collection already"):
-        Collection.create_whitened(own, encoders.load("pixels"), open_source(str(pictures)), Wanted(8))
+        Collection.create_fitted(own, encoders.load("pixels"), open_source(str(pictures)), Wanted(8))
     assert len(likewise.index(pictures, collection=own, model="pixels", whiten=8)) == 60
     likewise.index(pictures, collection=tmp_path / "plain", model="pixels").close()
     with pytest.raises(StoreMismatch, match="keeps no whitening"):
@@ -336,3 +336,129 @@ def test_kill_9_leaves_what_the_next_run_goes_on_from(
     assert [record.content_sha256 for record in records] == [record.content_sha256 for record in calm_records]
     np.testing.assert_allclose(rows, calm_rows, atol=1e-6)
     assert again.store.check()[1] == []
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Enough pictures to fit a codec of bytes on."""
+    folder = tmp_path_factory.mktemp("many")
+    for key, data in colours(420).items():
+        (folder / key).write_bytes(data)
+    return folder
+
+
+CODED = {"whiten": Wanted(8, sample=400), "keep": "pq:4"}
+
+
+@pytest.fixture(scope="module")
+def coded(many: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("coded")
+    likewise.index(many, collection=folder, model="pixels", **CODED).close()
+    return folder
+
+
+def test_a_codec_is_fitted_on_the_whitened_sample_and_measured_on_pictures_it_has_not_seen(
+    coded: Path, many: Path
+) -> None:
+    with Collection.open(coded) as opened:
+        book = opened.store.codebook
+        assert (book.name, book.dim, book.unit, len(opened)) == ("pq:4", 8, True, 420)
+        assert book.fit.on == "320 of 420 pictures of many, seed 0".replace("many", many.name)
+        assert (book.fit.pictures, book.fit.asked, book.fit.among) == (320, 80, 400)
+        assert book.fit.neighbours is not None
+        assert 0.5 < book.fit.neighbours <= 1
+        for key in ("00003.png", "00417.png"):
+            (best, *_) = opened.search(many / key)
+            assert best.key.endswith(key)
+        assert opened.verify(deep=True).ok
+        _, rows = everything(opened)
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
+
+
+def test_a_codec_without_whitening_is_fitted_on_embeddings_as_they_are(tmp_path: Path) -> None:
+    source, encoder = Memory(colours(400)), MeanColour()
+    with Collection.create_fitted(tmp_path, encoder, source, keep="pq:4") as made:
+        assert made.whitening is None
+        assert made.index_sources([source]).added == 400
+        assert encoder.calls == 400  # the sample was carried over
+        assert not (made.store.folder / SAMPLE_FOLDER).exists()
+        _, rows = everything(made)
+    pixels = np.stack([likewise.images.prepare(data, encoder.card.recipe).pixels for data in colours(400).values()])
+    np.testing.assert_allclose(rows, encoder.encode(pixels), atol=0.03)
+
+
+def test_int8_is_measured_and_nothing_is_fitted(tmp_path: Path) -> None:
+    source = Memory(colours(30))
+    with Collection.create_fitted(tmp_path, MeanColour(), source, keep="int8") as made:
+        fit = made.store.codebook.fit
+        assert (fit.pictures, fit.asked, fit.among) == (0, 30, 30)
+        assert fit.neighbours is not None
+        assert fit.neighbours > 0.9
+        assert list(made.store.folder.glob("codebook-*")) == []
+
+
+def test_int8_of_nothing_is_a_collection_too(tmp_path: Path) -> None:
+    with Collection.create_fitted(tmp_path, MeanColour(), Memory({"a.png": b"torn"}), keep="int8") as made:
+        assert made.store.codebook.fit.neighbours is None
+        assert len(made) == 0
+
+
+def test_too_few_pictures_for_a_codec_say_how_many_it_takes(tmp_path: Path) -> None:
+    source = Memory({**colours(300), "torn.png": b"torn"})
+    with pytest.raises(BadArgument, match=r"300 pictures to fit pq:2 on, it takes 320: torn\.png: .*keep int8"):
+        Collection.create_fitted(tmp_path, MeanColour(), source, keep="pq:2")
+
+
+def test_another_way_to_keep_embeddings_is_refused(coded: Path, many: Path) -> None:
+    with pytest.raises(StoreMismatch, match="keeps pq:4: go without --keep int8"):
+        likewise.index(many, collection=coded, model="pixels", whiten=CODED["whiten"], keep="int8")
+    with pytest.raises(BadArgument, match="is a collection already"):
+        Collection.create_fitted(coded, encoders.load("pixels"), open_source(str(many)), keep="pq:4")
+    assert len(likewise.index(many, collection=coded, model="pixels", **CODED)) == 420
+
+
+def test_a_sample_of_a_former_version_is_carried_over_too(pictures: Path, tmp_path: Path) -> None:
+    source = open_source(str(pictures))
+    made = Collection.create_fitted(tmp_path, encoders.load("pixels"), source, Wanted(4))
+    former = made.store.folder / "whitening-sample"
+    (made.store.folder / SAMPLE_FOLDER).rename(former)
+    assert made.index_sources([source]).added == 60
+    assert not former.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals as POSIX has them")
+@pytest.mark.parametrize("moment", ["whitening", "codebook", "created", "carried"])
+def test_kill_9_of_a_collection_of_codes_leaves_what_the_next_run_goes_on_from(
+    coded: Path, many: Path, tmp_path: Path, moment: str
+) -> None:
+    asked = "whiten=fitting.Wanted(8, sample=400), keep='pq:4'"
+    text = PROGRAM.replace("whiten=8", asked) if moment != "codebook" else DIES_BEHIND_THE_CODEBOOK
+    program = [sys.executable, "-c", text, str(many), str(tmp_path / "killed"), moment]
+    killed = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    (tmp_path / "killed" / ".likewise" / "codebook-0000000000000000.npz").touch()  # of an earlier one, fitted elsewhere
+    with likewise.index(many, collection=tmp_path / "killed", model="pixels", **CODED) as again:
+        names = {path.name for path in again.store.folder.iterdir() if not path.name.startswith("collection.sqlite-")}
+        whitening, book = whitened.file_name(again.store.card), f"codebook-{again.store.codebook_sha256[:16]}.npz"
+        assert names == {"collection.sqlite", "embeddings-000000.codes", "writer.lock", whitening, book}
+        assert again.store.check()[1] == []
+        found = everything(again)
+    with Collection.open(coded) as calm:
+        wanted = everything(calm)
+    assert [record.content_sha256 for record in found[0]] == [record.content_sha256 for record in wanted[0]]
+    np.testing.assert_allclose(found[1], wanted[1], atol=1e-6)
+
+
+DIES_BEHIND_THE_CODEBOOK = """
+import os, signal, sys
+import likewise
+from likewise import compression, fitting
+
+place, folder, _ = sys.argv[1:]
+write = compression.Codebook.write
+def write_and_die(self, folder):
+    write(self, folder)
+    os.kill(os.getpid(), signal.SIGKILL)
+compression.Codebook.write = write_and_die
+likewise.index(place, collection=folder, model="pixels", whiten=fitting.Wanted(8, sample=400), keep="pq:4")
+"""

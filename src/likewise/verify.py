@@ -16,9 +16,11 @@ from likewise.errors import BadImage, SourceError
 from likewise.stores.local import LocalStore
 from likewise.types import Embeddings, Image, Record, Skipped
 
-TOLERANCE = {"float32": 1e-3, "float16": 4e-3}
+TOLERANCE = {"float32": 1e-3}
+ROUNDED_TOLERANCE = 4e-3
 """Relative L2 difference up to which two embeddings of one image count as the same: another processor, another order of
-summation; float16 rounds each component by up to 2⁻¹¹."""
+summation; and where one of them was rounded to float16 or to codes. What rounding itself costs is taken off before: the
+embedding that is kept may lie no farther from today's than today's own codes do. A coarse code hides a small drift."""
 
 BF16_TOLERANCE = 0.045
 """The same where one of the two was computed in bf16: what a cosine of 0.999 allows, the bound of docs/encoders.md."""
@@ -41,7 +43,7 @@ class Verification:
         changed: Keys whose original has other bytes than the ones embedded.
         embedded: Images that were embedded again.
         drifted: Keys whose embedding differs by more than the tolerance.
-        largest_drift: The largest relative L2 difference among all that were embedded again.
+        largest_drift: The largest relative L2 difference among all that were embedded again, beyond what keeping them costs.
         recall: Of the ten nearest, the share that a search finds, measured anew; None where searches are exact.
         wished_recall: What the collection is to have.
         recall_error: The standard error of `recall`.
@@ -111,7 +113,8 @@ def verify(
         differences.update(_differences(store, encoder, again))
         watch(min(start + 64, len(chosen)), len(chosen))
     bf16 = any("bf16" in told for told in (*store.computed_by, running(encoder).precision))
-    tolerance = max(TOLERANCE[store.dtype], BF16_TOLERANCE if bf16 else 0.0)
+    rounded = TOLERANCE.get(store.kept_as, ROUNDED_TOLERANCE)
+    tolerance = max(rounded, BF16_TOLERANCE if bf16 else 0.0)
     drifted = tuple(key for key, difference in differences.items() if difference > tolerance)
     largest = max(differences.values(), default=0.0)
     shares = store.shares_found(_ASKED)
@@ -140,11 +143,13 @@ def _sample(store: LocalStore, size: int | None) -> list[tuple[int, Record]]:
 
 
 def _differences(store: LocalStore, encoder: Encoder, again: Sequence[tuple[int, Record, Image]]) -> dict[str, float]:
-    """Key → relative L2 difference between the embedding that is kept and the one made now."""
+    """Key → relative L2 difference between the embedding that is kept and the one made now, beyond what keeping it costs."""
     if not again:
         return {}
     kept: Embeddings = store.embeddings(np.array([row for row, _, _ in again], np.int64))
     now = encoder.encode(np.stack([pixels for _, _, pixels in again]))
     sizes = np.maximum(np.linalg.norm(now, axis=1), np.finfo(np.float32).tiny)
-    relative = np.linalg.norm(now - kept, axis=1) / sizes
+    codec = store.codebook.codec
+    rounding = np.linalg.norm(now - codec.decode(codec.encode(now)), axis=1)
+    relative = np.maximum(np.linalg.norm(now - kept, axis=1) - rounding, 0) / sizes
     return {record.key: float(value) for (_, record, _), value in zip(again, relative, strict=True)}

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from fakes import MeanColour, records, unit_rows
+from likewise.compression import Codebook, compression
 from likewise.errors import BadArgument, LikewiseError, NoCollection, StoreDamaged, StoreFull, StoreMismatch
 from likewise.filters import Filter
 from likewise.stores.local import LocalStore, arrays, database, filtering
@@ -59,6 +60,103 @@ def test_float16_refuses_what_it_cannot_hold(tmp_path: Path) -> None:
     store = LocalStore.create(tmp_path / "h", MeanColour(unit=False).card, "float16")
     with store.write() as writer, pytest.raises(BadArgument, match="keep float32"):
         writer.extend(records("a"), np.full((1, 4), 1e6, np.float32))
+
+
+@pytest.fixture(scope="module")
+def book() -> Codebook:
+    return compression("pq:2").fitted(unit_rows(600, seed=9), unit=True)
+
+
+def version(folder: Path) -> int:
+    with sqlite3.connect(folder / database.FILE_NAME) as connection:
+        (found,) = connection.execute("PRAGMA user_version").fetchone()
+    connection.close()
+    return int(found)
+
+
+def test_codes_are_kept_a_row_after_the_other_in_a_format_of_their_own(book: Codebook, tmp_path: Path) -> None:
+    store = LocalStore.create(tmp_path / "coded", CARD, book)
+    rows = add(store, "a", "b", "c")
+    kept = np.fromfile(tmp_path / "coded" / "embeddings-000000.codes", np.uint8).reshape(-1, 2)
+    np.testing.assert_array_equal(kept, book.codec.encode(rows))
+    np.testing.assert_array_equal(store.embeddings(np.arange(3)), book.codec.decode(kept))
+    assert store.check() == (1, [])
+    assert version(tmp_path / "coded") == database.FORMAT_OF_CODES == 3
+    LocalStore.create(tmp_path / "floats", CARD, "float16").close()
+    assert version(tmp_path / "floats") == database.FORMAT == 2
+
+
+def test_int8_takes_a_byte_a_component_and_four_more_where_rows_are_not_unit(tmp_path: Path) -> None:
+    for unit, size in ((True, 4), (False, 8)):
+        store = LocalStore.create(tmp_path / str(unit), MeanColour(unit=unit).card, "int8")
+        add(store, "a", "b")
+        assert array_file(tmp_path / str(unit)).stat().st_size == 2 * size
+
+
+def test_a_codebook_lies_in_the_folder_and_moves_with_it(book: Codebook, tmp_path: Path) -> None:
+    with LocalStore.create(tmp_path / "here", CARD, book) as store:
+        rows = add(store, "a", "b")
+        assert (tmp_path / "here" / f"codebook-{store.codebook_sha256[:16]}.npz").exists()
+    shutil.move(tmp_path / "here", tmp_path / "there")
+    with LocalStore.open(tmp_path / "there") as moved:
+        assert (moved.kept_as, moved.codebook.to_bytes()) == ("pq:2", book.to_bytes())
+        assert moved.search(rows, 1)[0][0].key == "a"
+        add(moved, "c", seed=3)
+        assert moved.check() == (2, [])
+
+
+def test_without_its_codebook_a_collection_still_says_what_it_holds(book: Codebook, tmp_path: Path) -> None:
+    with LocalStore.create(tmp_path / "coded", CARD, book) as store:
+        add(store, "a", "b")
+    (file,) = (tmp_path / "coded").glob("codebook-*.npz")
+    file.write_bytes(b"another")
+    with LocalStore.open(tmp_path / "coded") as opened:
+        assert [record.key for _, record in opened.records()] == ["a", "b"]
+        assert opened.counts()["live"] == 2
+        with pytest.raises(StoreDamaged, match="put the file back"):
+            opened.search(unit_rows(1), 1)
+        with pytest.raises(StoreDamaged, match="put the file back"), opened.write():
+            raise AssertionError
+    assert (tmp_path / "coded" / "embeddings-000000.codes").stat().st_size == 4
+
+
+def test_what_has_to_be_fitted_is_not_kept_without(tmp_path: Path) -> None:
+    with pytest.raises(BadArgument, match="likewise index PLACE --keep pq:2"):
+        LocalStore.create(tmp_path / "coded", CARD, "pq:2")
+    assert not (tmp_path / "coded").exists()
+
+
+def test_a_collection_opens_as_it_is_kept_unless_another_way_is_asked_for(book: Codebook, tmp_path: Path) -> None:
+    LocalStore.create(tmp_path / "coded", CARD, book).close()
+    for keep in (None, "pq:2", book):
+        LocalStore.create(tmp_path / "coded", CARD, keep).close()
+    with pytest.raises(StoreMismatch, match="keeps pq:2: go without --keep pq:3"):
+        LocalStore.create(tmp_path / "coded", CARD, "pq:3")
+
+
+def test_compact_moves_codes_as_they_are(book: Codebook, tmp_path: Path) -> None:
+    store = LocalStore.create(tmp_path / "coded", CARD, book)
+    rows = add(store, "a", "b", "c")
+    with store.write() as writer:
+        writer.delete(["b"])
+        writer.compact()
+    kept = np.fromfile(tmp_path / "coded" / "embeddings-000001.codes", np.uint8).reshape(-1, 2)
+    np.testing.assert_array_equal(kept, book.codec.encode(rows)[[0, 2]])
+    assert store.check() == (1, [])
+
+
+def test_a_search_decodes_blocks_and_answers_as_the_decoded_rows_do(tmp_path: Path) -> None:
+    card = MeanColour().card
+    rows = unit_rows(9000)
+    store = LocalStore.create(tmp_path / "coded", card, "int8")
+    with store.write() as writer:
+        writer.extend(records(*map(str, range(9000))), rows)
+    scores, found = store.nearest(rows[:5], 7)
+    again = store.embeddings(np.arange(9000))
+    for query, line, places in zip(rows[:5], scores, found, strict=True):
+        wanted = np.array([np.dot(row, query) for row in again])
+        np.testing.assert_array_equal(places, np.argsort(-wanted, kind="stable")[:7])
+        np.testing.assert_array_equal(line, wanted[places])
 
 
 def test_bytes_past_the_committed_rows_are_ignored_and_cut_off(store: LocalStore, folder: Path) -> None:
@@ -252,7 +350,7 @@ def test_a_file_that_is_no_database_is_damaged(folder: Path) -> None:
 def test_a_newer_format_asks_for_a_newer_program(store: LocalStore, folder: Path) -> None:
     store.close()
     with sqlite3.connect(folder / database.FILE_NAME) as connection:
-        connection.execute(f"PRAGMA user_version = {database.FORMAT + 1}")
+        connection.execute(f"PRAGMA user_version = {database.FORMAT_OF_CODES + 1}")
     connection.close()
     with pytest.raises(LikewiseError, match="install a newer likewise"):
         LocalStore.open(folder)

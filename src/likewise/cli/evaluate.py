@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from likewise.cli.screen import number, on_screen
 
 if TYPE_CHECKING:
     from likewise.benchmarks import Benchmark
-    from likewise.evaluate import Comparison, Difference, Estimate, Result
+    from likewise.evaluate import Comparison, Cost, Difference, Estimate, Result
     from likewise.evaluate.embedding import Watch
     from likewise.types import Skipped
 
@@ -37,6 +38,7 @@ class Wanted:
     out: Path
     seed: int
     distractors: Path | None
+    compress: str | None
 
 
 @click.command()
@@ -62,6 +64,11 @@ class Wanted:
     type=click.Path(path_type=Path),
     help="Images added to the gallery, all of them wrong.",
 )
+@click.option(
+    "--compress",
+    metavar="HOW[,HOW]...",
+    help="Also judge the gallery kept so, as by likewise index --keep: int8, pq:64, …; and print what each costs.",
+)
 def evaluate(**given: Any) -> None:
     """Say how good a model is on a BENCHMARK, whose files are at PATH.
 
@@ -69,19 +76,27 @@ def evaluate(**given: Any) -> None:
     pictures. Embeddings are kept: Ctrl-C loses nothing, and a second run only ranks. `likewise benchmarks` lists the names.
     """
     from likewise import benchmarks as known
-    from likewise.evaluate import evaluate as evaluated
+    from likewise.compression import compression
+    from likewise.evaluate import costs, evaluate_kept
 
     wanted = Wanted(model=WantedModel.taken_from(given), rerank=WantedRerank.taken_from(given), **given)
     options = {} if wanted.distractors is None else {"distractors": wanted.distractors}
     benchmark = known.open_benchmark(wanted.benchmark, wanted.path, **options)
     chain = wanted.rerank.loaded()
+    ways = [compression(name) for name in (wanted.compress or "").split(",") if name.strip()]
     encoder = wanted.model.loaded()
     with _bars() as watch:
-        result = evaluated(
-            benchmark, encoder, metrics=wanted.metrics or None, rerank=chain, seed=wanted.seed, watch=watch
+        result, *others = evaluate_kept(
+            benchmark, encoder, ways, metrics=wanted.metrics or None, rerank=chain, seed=wanted.seed, watch=watch
         )
     _print_result(result)
     _write(result, benchmark, wanted.out)
+    if others:
+        found = costs(result, others)
+        _print_costs(result, found)
+        for other in others:
+            click.echo(f"note: {other.notes[-1]}")
+        _write_costs(result, others, found, wanted.out)
 
 
 @click.command()
@@ -182,8 +197,7 @@ def _write(result: Result, benchmark: Benchmark, out: Path) -> None:
     from likewise.show import page
 
     out.mkdir(parents=True, exist_ok=True)
-    told = f"-{result.rerank}" if result.rerank else ""
-    stem = re.sub(r"[^\w.-]+", "-", f"{result.benchmark}-{result.card.name}{told}")
+    stem = _stem(result)
     target = out / f"{stem}.json"
     target.write_text(result.to_json(), "utf-8")
     first = result.estimates[0]
@@ -192,6 +206,46 @@ def _write(result: Result, benchmark: Benchmark, out: Path) -> None:
     worst = out / f"{stem}-worst.html"
     worst.write_text(page.html(shown, title=" ".join(title.split()), notes=_notes(result)), "utf-8")
     click.echo(f"all values: {target}; the worst queries as pictures: {worst}")
+
+
+def _stem(result: Result, *more: str) -> str:
+    parts = [result.benchmark, result.card.name, *([result.rerank] if result.rerank else []), *more]
+    return re.sub(r"[^\w.-]+", "-", "-".join(parts))
+
+
+def _print_costs(plain: Result, found: Sequence[Cost]) -> None:
+    heads = ("kept as", "bytes", "nearest 10", "mean", "− float32", "95 % interval")
+    table = _Table([each for cost in found for each in cost.differences], heads)
+    for estimate in plain.estimates:
+        table.add(estimate, ["float32", f"{plain.row_bytes:,}", "", f"{estimate.interval.mean:.4f}", "", ""])
+    for cost in found:
+        for each in cost.differences:
+            kept = [cost.kept_as, f"{cost.row_bytes:,}", f"{cost.neighbours:.3f}"]
+            spread = f"{each.low:+.4f} … {each.high:+.4f}"
+            table.add(each, [*kept, f"{each.mean_b:.4f}", f"{each.mean:+.4f}", spread])
+    table.print()
+
+
+def _write_costs(plain: Result, others: Sequence[Result], found: Sequence[Cost], out: Path) -> None:
+    for other in others:
+        (out / f"{_stem(other, other.kept_as)}.json").write_text(other.to_json(), "utf-8")
+    told = [
+        {
+            "kept_as": cost.kept_as,
+            "row_bytes": cost.row_bytes,
+            "nearest_10_kept": cost.neighbours,
+            "figures": [
+                {"setup": each.setup, "metric": each.metric, "mean": each.mean_b, "float32": each.mean_a}
+                | {"difference": each.mean, "low": each.low, "high": each.high}
+                for each in cost.differences
+            ],
+        }
+        for cost in found
+    ]
+    whole = {"benchmark": plain.benchmark, "model": plain.card.name, "row_bytes": plain.row_bytes, "costs": told}
+    target = out / f"{_stem(plain, 'compressed')}.json"
+    target.write_text(json.dumps(whole, indent=1) + "\n", "utf-8")
+    click.echo(f"what each costs: {target}; each with all values beside it, for likewise compare")
 
 
 def _notes(result: Result) -> dict[str, str]:
@@ -245,7 +299,9 @@ class _Table:
 
     def print(self) -> None:
         console = on_screen()
-        console.print(self._table, width=None if console.is_terminal else _PIPED_WIDTH)
+        if not console.is_terminal:
+            console.width = max(console.width, _PIPED_WIDTH)
+        console.print(self._table)
 
 
 def _row(found: Difference) -> list[str]:
@@ -257,7 +313,8 @@ def _row(found: Difference) -> list[str]:
 
 def _named(result: Result) -> str:
     told = f", re-ranked by {_reranking(result)}" if result.rerank else ""
-    return f"{result.card.name} ({result.card.recipe.name}, {result.card.fingerprint}){told}"
+    kept = f", kept as {result.kept_as}" if result.kept_as != "float32" else ""
+    return f"{result.card.name} ({result.card.recipe.name}, {result.card.fingerprint}){kept}{told}"
 
 
 def _reranking(result: Result) -> str:

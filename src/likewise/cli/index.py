@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -33,7 +33,7 @@ class Wanted:
 
     places: tuple[str, ...]
     model: WantedModel
-    dtype: Literal["float32", "float16"] | None
+    keep: str | None
     batch: int
     workers: int | None
     prefetch: int
@@ -50,7 +50,14 @@ class Wanted:
 @click.command()
 @click.argument("places", nargs=-1, metavar="[PLACE]...")
 @model_options("Whose embeddings, fixed once there are some")
-@click.option("--dtype", type=click.Choice(["float32", "float16"]), help="How embeddings are kept.  [default: float32]")
+@click.option(
+    "--keep",
+    "--dtype",
+    "keep",
+    metavar="HOW",
+    help="How embeddings are kept: float32, float16, int8, or pq:N, which takes N bytes each; docs/compression.md says what that costs.  "
+    "[default: float32]",
+)
 @click.option("--batch", default=64, show_default=True, type=click.IntRange(1), help="Images embedded at once.")
 @click.option(
     "--workers",
@@ -129,16 +136,18 @@ def _opened(folder: str | None, wanted: Wanted, sources: dict[str, Source]) -> C
         if not wanted.places:
             raise click.UsageError("name a PLACE to index: a folder, an archive, a list or an image") from None
         return _created(Path(folder or "."), wanted, sources)
-    card, dtype, model = found.store.card, found.store.dtype, wanted.model
+    card, kept_as, model = found.store.card, found.store.kept_as, wanted.model
+    if wanted.keep is not None:
+        found.store.demand_kept_as(wanted.keep)
     whitening = wanted.whitening.wanted()
     if whitening is not None:
         found.demand_whitening(whitening, model.model, model.recipe)
-    elif model.is_default and wanted.dtype in (None, dtype):
+    elif model.is_default:
         return found
     same_name = model.model is None or naming.same(model.model, card.name)
     same_model = same_name and model.recipe in (None, card.recipe.name)
     if whitening is not None or (same_model and found.whitening is not None):
-        store = LocalStore.create(found.store.folder, card, wanted.dtype or dtype)
+        store = LocalStore.create(found.store.folder, card, kept_as)
         return here.Collection(store, load=model.loader())
     if model.model is not None and not same_name and not encoders.is_file(model.model):
         raise StoreMismatch(
@@ -148,24 +157,36 @@ def _opened(folder: str | None, wanted: Wanted, sources: dict[str, Source]) -> C
     told = card.name if same_name or model.model is None else model.model
     same = replace(model, model=told, recipe=model.recipe or card.recipe.name)
     encoder = same.loaded(card.weights_sha256, card.quantised)
-    return here.Collection.create(found.store.folder, encoder, dtype=wanted.dtype or dtype)
+    return here.Collection.create(found.store.folder, encoder, keep=kept_as)
 
 
 def _created(folder: Path, wanted: Wanted, sources: dict[str, Source]) -> Collection:
-    """A new collection; with `--whiten`, after fitting one on pictures of the first place."""
+    """A new collection; where something has to be fitted, after fitting it on pictures of the first place."""
     from likewise.collection import Collection
+    from likewise.compression import compression
     from likewise.images import Limits
 
+    keep = compression(wanted.keep or "float32")
     encoder = wanted.model.loaded_for(wanted.places[0])
-    whitening, dtype = wanted.whitening.wanted(), wanted.dtype or "float32"
-    if whitening is None:
-        return Collection.create(folder, encoder, dtype=dtype)
+    whitening = wanted.whitening.wanted()
+    if whitening is None and keep.is_float:
+        return Collection.create(folder, encoder, keep=keep.name)
     first, options = _source(wanted.places[0], sources), _options(wanted, Limits())
     with fitting_bars() as watch:
-        made = Collection.create_whitened(folder, encoder, first, whitening, options=options, watch=watch, dtype=dtype)
+        made = Collection.create_fitted(folder, encoder, first, whitening, keep=keep.name, options=options, watch=watch)
     if made.whitening is not None:
         click.echo(str(made.whitening.fit))
+    if not keep.is_float:
+        _print_kept(made)
     return made
+
+
+def _print_kept(made: Collection) -> None:
+    """What a row takes, and what that costs."""
+    book = made.store.codebook
+    now = book.codec.row_bytes
+    click.echo(f"kept as {book.name}: {now:,} bytes a row instead of {4 * book.dim:,}; {book.fit}")
+    click.echo(f"in mAP: likewise evaluate BENCHMARK --compress {book.name}; figures in docs/compression.md")
 
 
 def _source(name: str, sources: dict[str, Source]) -> Source:

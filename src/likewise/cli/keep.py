@@ -62,8 +62,9 @@ def _facts(collection: Collection) -> dict[str, object]:
         "rows to compact": counts["dead"] + counts["vanished"],
         "model": card.name,
         "input": f"{card.recipe.name}, {card.recipe.side} × {card.recipe.side}",
-        "embedding": f"{card.dim}-d {store.dtype}, {'unit' if card.unit else 'raw'}, compared by {card.metric}",
-        "index": "none, searches are exact" if store.index is None else told(store.index, store.wish.recall),
+        "embedding": f"{card.dim}-d, {'unit' if card.unit else 'raw'}, compared by {card.metric}",
+        "kept as": _kept(collection),
+        "index": _index(collection),
         "whitening": str(whitening.fit) if whitening is not None else "none",
         "fingerprint": card.fingerprint,
         "int8 network": card.quantised or "none",
@@ -75,6 +76,28 @@ def _facts(collection: Collection) -> dict[str, object]:
         "size": sum(path.stat().st_size for path in store.folder.rglob("*") if path.is_file()),
         "sources": store.sources(),
     }
+
+
+def _kept(collection: Collection) -> str:
+    """How embeddings are kept, and what is known of what it costs; or why they cannot be read."""
+    from likewise.errors import LikewiseError
+
+    try:
+        book = collection.store.codebook
+    except LikewiseError as error:
+        return str(error)
+    size = f"{book.name}, {book.codec.row_bytes:,} bytes a row"
+    return f"{size}, {book.fit}" if book.is_fitted else size
+
+
+def _index(collection: Collection) -> str:
+    from likewise.errors import StoreDamaged
+
+    store = collection.store
+    try:
+        return "none, searches are exact" if store.index is None else told(store.index, store.wish.recall)
+    except StoreDamaged:
+        return "of no use as long as embeddings cannot be read"
 
 
 def _plan(collection: Collection) -> str:

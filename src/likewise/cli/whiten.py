@@ -119,9 +119,9 @@ def fitting_bars() -> Iterator[Watch]:
     from rich.progress import Progress
 
     with Progress(console=on_screen(stderr=True), transient=True) as bars:
-        task = bars.add_task("whitening", total=None)
+        task = bars.add_task("fitting", total=None)
 
         def watch(what: str, done: int, total: int) -> None:
-            bars.update(task, description=f"whitening: {what}", completed=done, total=total or None)
+            bars.update(task, description=what, completed=done, total=total or None)
 
         yield watch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from likewise import encoders, fitting
+from likewise import compression, encoders, fitting
 from likewise.collection.collection import Collection
 from likewise.collection.hits import Hits
 from likewise.collection.places import FOLDER, find, home
@@ -23,6 +23,7 @@ def index(
     recipe: str | None = None,
     weights: Path | None = None,
     whiten: int | fitting.Wanted | None = None,
+    keep: str | None = None,
 ) -> Collection:
     """Embed the images of some places and give back the collection, ready to search.
 
@@ -33,22 +34,28 @@ def index(
         recipe: The model's default unless given.
         weights: A file instead of the published weights.
         whiten: To so many dimensions, fitted on pictures of the first place when the collection is made.
+        keep: How embeddings are kept: `float32` unless given, `float16`, `int8`, `pq:64`, …; fitted likewise, if it needs to be.
 
     Returns:
         The collection; `collection.store.skipped()` says what was left out and why.
 
     Raises:
-        StoreMismatch: If the collection is there, and of another encoder or whitening.
+        StoreMismatch: If the collection is there, and of another encoder or whitening, or keeps embeddings otherwise.
     """
     wanted = fitting.Wanted(whiten) if isinstance(whiten, int) else whiten
-    if wanted is None:
-        made = Collection.create(collection, encoders.load(model, recipe=recipe, weights=weights))
-    elif (home(collection) / database.FILE_NAME).exists():
+    kept = None if keep is None else compression.compression(keep)
+    is_there = (home(collection) / database.FILE_NAME).exists()
+    if is_there and wanted is not None:
         made = Collection.open(collection, weights=weights)
         made.demand_whitening(wanted, model, recipe)
+        made.store.demand_kept_as(keep or made.store.kept_as)
     else:
         encoder = encoders.load(model, recipe=recipe, weights=weights)
-        made = Collection.create_whitened(collection, encoder, open_place(str(places[0])), wanted)
+        if is_there or (wanted is None and (kept is None or kept.is_float)):
+            made = Collection.create(collection, encoder, keep=keep)
+        else:
+            first = open_place(str(places[0]))
+            made = Collection.create_fitted(collection, encoder, first, wanted, keep=keep or "float32")
     made.index(*places)
     made.bring_index_up_to_date()
     return made

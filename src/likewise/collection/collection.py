@@ -8,12 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from likewise import encoders, fitting, images, ingest, significance, verify
+from likewise import compression, encoders, fitting, images, ingest, significance, verify
 from likewise import search as searching
 from likewise.collection import narrowing, pictures
 from likewise.collection.hits import Hits
 from likewise.collection.narrowing import Where
 from likewise.collection.places import find, home
+from likewise.compression import Codebook
 from likewise.encoders import Encoder, whitened
 from likewise.encoders.runtimes import Precision, Runtime
 from likewise.encoders.whitened import Whitened
@@ -30,7 +31,6 @@ from likewise.rerank import load as load_rerank
 from likewise.significance import Null
 from likewise.sources import Source
 from likewise.stores.local import LocalStore, database, indexing
-from likewise.stores.local.arrays import Dtype
 from likewise.types import Card, Image, Metric, Record, Skipped
 
 _WORTH_FITTING = 5000  # images; of fewer nothing derived is kept, and the first who asks waits for less than a second
@@ -59,33 +59,39 @@ class Collection:
         self._met: set[Field] = set()
 
     @classmethod
-    def create(cls, folder: str | Path, encoder: Encoder, *, dtype: Dtype = "float32") -> Self:
+    def create(cls, folder: str | Path, encoder: Encoder, *, keep: str | Codebook | None = None) -> Self:
         """Make a collection in `folder/.likewise`, or open the one that is there.
 
         A whitening behind the encoder is kept in it, so that the whole can be moved to another machine.
 
+        Args:
+            folder: The one that will hold `.likewise`.
+            encoder: Makes the embeddings.
+            keep: How they are kept, as for `LocalStore.create`; `create_fitted` fits what needs it.
+
         Raises:
-            StoreMismatch: If there is one of another encoder or dtype.
+            StoreMismatch: If there is one of another encoder, or it keeps embeddings otherwise.
+            BadArgument: If something would have to be fitted first.
         """
         place = home(folder)
         if isinstance(encoder, Whitened) and _is_free_or_of(place, encoder):
             place.mkdir(parents=True, exist_ok=True)
             encoder.whitening.write(place / whitened.file_name(encoder.card))
-        return cls(LocalStore.create(place, encoder.card, dtype), encoder)
+        return cls(LocalStore.create(place, encoder.card, keep), encoder)
 
     @classmethod
-    def create_whitened(  # noqa: PLR0913 - all that is settled when a collection is made
+    def create_fitted(  # noqa: PLR0913 - all that is settled when a collection is made
         cls,
         folder: str | Path,
         encoder: Encoder,
         source: Source,
-        wanted: fitting.Wanted,
+        whiten: fitting.Wanted | None = None,
         *,
+        keep: str = "float32",
         options: ingest.Options | None = None,
         watch: fitting.Watch = lambda _what, _done, _total: None,
-        dtype: Dtype = "float32",
     ) -> Self:
-        """Make a collection whose encoder has a whitening behind it, fitted on pictures of its own.
+        """Make a collection whose encoder has a whitening behind it, or whose embeddings are kept as codes, fitted on pictures of its own.
 
         Their embeddings are kept, and become rows when something is indexed. A run that was killed goes on where it was.
 
@@ -93,20 +99,22 @@ class Collection:
             folder: The one that will hold `.likewise`.
             encoder: Before the whitening.
             source: Whose pictures it is fitted on.
-            wanted: Method, length, sample.
+            whiten: Method, length, sample; None for no whitening.
+            keep: How embeddings are kept, such as `pq:64`.
             options: Of speed and limits.
             watch: Told of every step.
-            dtype: As for `create`.
 
         Raises:
             BadArgument: If there is a collection already, or there are too few pictures for what is wanted.
+            UnknownName: If embeddings cannot be kept so.
         """
-        place = home(folder)
+        place, wanted = home(folder), compression.compression(keep)
         if (place / database.FILE_NAME).exists():
-            raise BadArgument(f"{place} is a collection already: its whitening was chosen when it was made")
+            raise BadArgument(f"{place} is a collection already: what it is made with was chosen when it was made")
         with LocalStore.create(place / fitting.SAMPLE_FOLDER, encoder.card) as sample:
-            found = fitting.fit(source, encoder, wanted, store=sample, options=options, watch=watch)
-        return cls.create(folder, whitened.behind(encoder, found), dtype=dtype)
+            found = fitting.fit_all(source, encoder, whiten, wanted, store=sample, options=options, watch=watch)
+        made = encoder if found.whitening is None else whitened.behind(encoder, found.whitening)
+        return cls.create(folder, made, keep=found.codebook)
 
     @classmethod
     def open(
@@ -470,10 +478,9 @@ class Collection:
         self.close()
 
     def _carry_over_sample(self) -> int:
-        folder = self.store.folder / fitting.SAMPLE_FOLDER
-        if not (folder / database.FILE_NAME).exists() or not isinstance(self.encoder, Whitened):
-            return 0
-        return fitting.carry_over(folder, self.store, self.encoder)
+        folders = [self.store.folder / name for name in fitting.SAMPLE_FOLDERS]
+        there = [folder for folder in folders if (folder / database.FILE_NAME).exists()]
+        return sum(fitting.carry_over(folder, self.store, self.encoder) for folder in there)
 
     def _fit_null(self) -> None:
         """Work out now, while somebody waits for seconds anyway, what chance does; small galleries leave it to the first question."""

@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from likewise.compression import Numbers
 from likewise.encoders import Encoder
 from likewise.ingest import Options, Report, ingest
 from likewise.sources import Source
@@ -33,6 +34,7 @@ class Embedded:
         skipped: What could not be embedded and why, by the item's key.
         seconds: Time that this run took for it, which is little if an earlier one had done the work.
         store: Where the embeddings lie.
+        kept: Those of the present items as they are kept, if that is not how they lie there.
     """
 
     source: Source
@@ -41,6 +43,7 @@ class Embedded:
     skipped: tuple[Skipped, ...]
     seconds: float
     store: Store
+    kept: Numbers | None = None
 
     @property
     def present(self) -> NDArray[np.int64]:
@@ -49,7 +52,9 @@ class Embedded:
 
     def reader(self) -> Callable[[int, int], Embeddings]:
         """A function from (start, stop) to the embeddings of those of the present items; threads may share it."""
-        rows = self.rows[self.present]
+        rows, kept = self.rows[self.present], self.kept
+        if kept is not None:
+            return lambda start, stop: np.asarray(kept[start:stop], np.float32)
         if 4 * len(rows) * self.store.card.dim > _HELD_BYTES:
             return lambda start, stop: self.store.embeddings(rows[start:stop])
         held = self.store.embeddings(rows)

@@ -97,6 +97,8 @@ class Result:
         facts: Where it is from, and under which licence.
         notes: How it departs from the official one.
         card: Of the model.
+        kept_as: How the gallery's embeddings were kept, such as `pq:64`; queries are always float32.
+        row_bytes: Of each.
         rerank: The rerankers, as `likewise.rerank.load` reads them; empty if there were none.
         depth: How many of the first hits they put in order; 0 if there were none.
         estimates: The figures, setup by setup.
@@ -115,6 +117,8 @@ class Result:
     facts: Facts
     notes: tuple[str, ...]
     card: Card
+    kept_as: str
+    row_bytes: int
     rerank: str
     depth: int
     estimates: tuple[Estimate, ...]
@@ -149,6 +153,8 @@ class Result:
             "notes": list(self.notes),
             "fingerprint": self.card.fingerprint,
             "card": json.loads(self.card.to_json()),
+            "kept_as": self.kept_as,
+            "row_bytes": self.row_bytes,
             "rerank": self.rerank,
             "depth": self.depth,
             "estimates": [_estimate_told(each) for each in self.estimates],
@@ -194,12 +200,15 @@ def _hits_told(answer: Ranked) -> list[dict[str, object]]:
 
 
 def _read(told: dict[str, Any]) -> Result:
+    card = Card.from_json(json.dumps(told["card"]))
     return Result(
         benchmark=told["benchmark"],
         benchmark_sha256=told["benchmark_sha256"],
         facts=Facts(**told["facts"]),
         notes=tuple(told["notes"]),
-        card=Card.from_json(json.dumps(told["card"])),
+        card=card,
+        kept_as=told.get("kept_as", "float32"),
+        row_bytes=told.get("row_bytes", 4 * card.dim),
         rerank=told.get("rerank", ""),
         depth=told.get("depth", 0),
         estimates=tuple(_estimate_read(each) for each in told["estimates"]),

@@ -7,10 +7,11 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,11 @@ from numpy.typing import NDArray
 
 from likewise import weights
 from likewise.benchmarks import Benchmark, Classes
+from likewise.compression import Codebook, Compression
 from likewise.encoders import Encoder
 from likewise.encoders.runtimes import running
 from likewise.errors import BadArgument
+from likewise.evaluate import compressing
 from likewise.evaluate.embedding import Embedded, Watch, embed
 from likewise.evaluate.intervals import interval
 from likewise.evaluate.judging import VERDICTS, judge, verdicts
@@ -72,8 +75,44 @@ def evaluate(  # noqa: PLR0913 - all that a figure depends on
             rerankers do not go with how the encoder's embeddings are compared.
         StoreMismatch: If `folder` holds embeddings of another encoder.
     """
-    names = list(dict.fromkeys(metrics or benchmark.metrics))
-    measures = [measure(name) for name in names]
+    (result,) = evaluate_kept(
+        benchmark, encoder, (), folder=folder, metrics=metrics, rerank=rerank, seed=seed, watch=watch
+    )
+    return result
+
+
+def evaluate_kept(  # noqa: PLR0913 - all that a figure depends on
+    benchmark: Benchmark,
+    encoder: Encoder,
+    compressions: Sequence[Compression],
+    *,
+    folder: Path | None = None,
+    metrics: Sequence[str] | None = None,
+    rerank: Chain | None = None,
+    seed: int = 0,
+    watch: Watch = lambda _what, _done, _total: None,
+) -> list[Result]:
+    """As `evaluate`, and again for each way to keep the gallery's embeddings, which are made once.
+
+    Args:
+        benchmark: As for `evaluate`.
+        encoder: As for `evaluate`.
+        compressions: Those that need it are fitted on at most 10,000 embeddings of the gallery, as in a collection.
+        folder: As for `evaluate`.
+        metrics: As for `evaluate`.
+        rerank: As for `evaluate`; its rerankers see what is kept.
+        seed: Of the resampling, and of what a codec draws.
+        watch: Told of every step.
+
+    Returns:
+        The result in float32, then one for each.
+
+    Raises:
+        UnknownName: As `evaluate`.
+        BadArgument: As `evaluate`; and if the gallery is too small to fit a codec on.
+        StoreMismatch: As `evaluate`.
+    """
+    measures = {name: measure(name) for name in metrics or benchmark.metrics}
     place = folder or cache_folder(benchmark, encoder)
     with ExitStack() as opened:
 
@@ -85,36 +124,14 @@ def evaluate(  # noqa: PLR0913 - all that a figure depends on
         same = benchmark.queries is benchmark.gallery
         queries = gallery if same else embedded(benchmark.queries, "queries")
         _check(benchmark, gallery, queries)
-        started = time.monotonic()
-        better = None if rerank is None else Reranking(rerank, gallery, queries)
-        run = _Run(benchmark, gallery, queries, measures, better)
-        parts = []
-        for part in run.parts():
-            parts.append(part)
-            watch("ranking", sum(len(each.queries) for each in parts), len(queries.present))
-    estimates = [
-        Estimate(setup, name, values, interval(values, seed))
-        for setup, columns in zip(benchmark.truths, _whole(parts, measures), strict=True)
-        for name, values in zip(names, columns, strict=True)
-    ]
-    return Result(
-        benchmark=benchmark.name,
-        benchmark_sha256=_digest(benchmark, gallery, queries),
-        facts=benchmark.facts,
-        notes=benchmark.notes,
-        card=encoder.card,
-        rerank="" if rerank is None else rerank.name,
-        depth=0 if rerank is None else rerank.depth,
-        estimates=tuple(estimates),
-        answers=tuple(answer for part in parts for answer in run.answers(part)),
-        gallery=_side(gallery),
-        queries=_side(queries),
-        seed=seed,
-        ranking_seconds=time.monotonic() - started,
-        running=asdict(running(encoder)),
-        versions=versions(),
-        machine=machine(),
-    )
+        judging = _Judging(benchmark, encoder, queries, measures, rerank, seed)
+        results = [judging.result(gallery, None, partial(watch, "ranking"))]
+        for wanted in compressions:
+            watch(f"ranking {wanted.name}", 0, len(queries.present))
+            codebook = compressing.fitted(gallery, wanted, seed)
+            kept = compressing.compressed(gallery, codebook)
+            results.append(judging.result(kept, codebook, partial(watch, f"ranking {wanted.name}")))
+    return results
 
 
 def cache_folder(benchmark: Benchmark, encoder: Encoder) -> Path:
@@ -124,6 +141,64 @@ def cache_folder(benchmark: Benchmark, encoder: Encoder) -> Path:
         "-bf16" if running(encoder).precision == "bf16" else ""
     )  # comparable with fp32, but not the same to be judged
     return weights.cache_folder() / "evaluate" / f"{name}-{encoder.card.fingerprint}{bf16}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Judging:
+    """What all results of one evaluation share."""
+
+    benchmark: Benchmark
+    encoder: Encoder
+    queries: Embedded
+    measures: Mapping[str, tuple[Measure, int]]
+    rerank: Chain | None
+    seed: int
+
+    def result(self, gallery: Embedded, codebook: Codebook | None, told: Callable[[int, int], None]) -> Result:
+        """Rank a gallery, as it is kept, for all queries."""
+        benchmark, rerank, queries, card = self.benchmark, self.rerank, self.queries, self.encoder.card
+        started = time.monotonic()
+        better = None if rerank is None else Reranking(rerank, gallery, queries)
+        measures = list(self.measures.values())
+        run = _Run(benchmark, gallery, queries, measures, better)
+        parts = []
+        for part in run.parts():
+            parts.append(part)
+            told(sum(len(each.queries) for each in parts), len(queries.present))
+        estimates = [
+            Estimate(setup, name, values, interval(values, self.seed))
+            for setup, columns in zip(benchmark.truths, _whole(parts, measures), strict=True)
+            for name, values in zip(self.measures, columns, strict=True)
+        ]
+        return Result(
+            benchmark=benchmark.name,
+            benchmark_sha256=_digest(benchmark, gallery, queries),
+            facts=benchmark.facts,
+            notes=(*benchmark.notes, *_note_of(codebook)),
+            card=card,
+            kept_as="float32" if codebook is None else codebook.name,
+            row_bytes=4 * card.dim if codebook is None else codebook.codec.row_bytes,
+            rerank="" if rerank is None else rerank.name,
+            depth=0 if rerank is None else rerank.depth,
+            estimates=tuple(estimates),
+            answers=tuple(answer for part in parts for answer in run.answers(part)),
+            gallery=_side(gallery),
+            queries=_side(queries),
+            seed=self.seed,
+            ranking_seconds=time.monotonic() - started,
+            running=asdict(running(self.encoder)),
+            versions=versions(),
+            machine=machine(),
+        )
+
+
+def _note_of(codebook: Codebook | None) -> tuple[str, ...]:
+    if codebook is None:
+        return ()
+    fit = f", {codebook.fit}" if codebook.is_fitted else ""
+    return (
+        f"the gallery is kept as {codebook.name}, {codebook.codec.row_bytes:,} bytes a row{fit}; queries are float32",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from likewise.compression import Numbers, part
 from likewise.errors import BadArgument
 from likewise.indexes import dial as dials
 from likewise.indexes.dial import Dial, Setting
@@ -35,7 +36,7 @@ class Coded:
         self,
         first: First,
         dial: Dial,
-        rows: Embeddings | NDArray[np.float16],
+        rows: Numbers,
         metric: Metric,
         live: NDArray[np.bool_] | None = None,
         *,
@@ -67,7 +68,7 @@ class Coded:
         coded = len(first)
         self._tail = None
         if coded < len(rows):
-            self._tail = Exact(rows[coded:], metric, None if live is None else live[coded:], unit=unit)
+            self._tail = Exact(part(rows, coded), metric, None if live is None else live[coded:], unit=unit)
 
     def __len__(self) -> int:
         return len(self._exact)
@@ -197,7 +198,10 @@ class Coded:
         asked = np.asarray(self._rows[own], np.float32)
         depth = min(dials.DEPTHS[-1], len(pool) - 1)
         exact = Exact(
-            self._rows[:coded], self._metric, None if self._live is None else self._live[:coded], unit=self._unit
+            part(self._rows, 0, coded),
+            self._metric,
+            None if self._live is None else self._live[:coded],
+            unit=self._unit,
         )
         scores, found = exact.search(asked, depth + 1)
         places = np.stack([np.flatnonzero(row != mine)[:depth] for row, mine in zip(found, own, strict=True)])

@@ -14,6 +14,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from likewise.compression import Numbers
 from likewise.errors import BadArgument
 from likewise.types import Embeddings, Metric, Rows, Scores
 
@@ -31,7 +32,7 @@ _BLOCK_ROWS = 4096  # at least; 4096-d, 500 queries: a product of all rows is no
 _QUERIES_AT_ONCE = 512
 _CONVERTED_BYTES = (
     32 << 20
-)  # float16 rows are copied to float32, and rows that lie apart to one place, a block at a time
+)  # float16 rows and codes become float32, and rows that lie apart are copied to one place, a block at a time
 # Of the rows: when no more may be returned, copying these is quicker than to multiply all. 300,000 × 256 and 40,000 × 2048: one
 # query is even at 0.25, 64 at 0.75.
 _COPIED_SHARE, _COPIED_SHARE_OF_BATCH = 0.2, 0.6
@@ -52,7 +53,7 @@ class Exact:
 
     def __init__(
         self,
-        rows: NDArray[np.float32] | NDArray[np.float16],
+        rows: Numbers,
         metric: Metric,
         live: NDArray[np.bool_] | None = None,
         *,
@@ -62,7 +63,7 @@ class Exact:
         """Look at rows; nothing is copied or read yet.
 
         Args:
-            rows: (n, dim), usually a read-only memory map.
+            rows: (n, dim), usually a read-only memory map, or codes that are decoded a block at a time.
             metric: How a query and a row are compared.
             live: (n,) False for rows that are never returned; None means all are.
             unit: All rows have unit norm, up to rounding, or are zero. Trusted; for `l2` it means nothing.
@@ -201,7 +202,7 @@ class Exact:
         if self._block_rows is not None:
             return self._block_rows
         step = max(_BLOCK_ROWS, _SCORES_AT_ONCE // queries)
-        if self._rows.dtype == np.float32 and not copied:
+        if isinstance(self._rows, np.ndarray) and self._rows.dtype == np.float32 and not copied:
             return step
         return int(max(256, min(step, _CONVERTED_BYTES // (4 * max(1, self._rows.shape[1])))))
 

@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from likewise.compression import Numbers
 from likewise.errors import BadArgument, StoreDamaged
 from likewise.indexes.projection import principal
 from likewise.processors import processors
@@ -57,7 +58,7 @@ class First:
     @classmethod
     def build(
         cls,
-        rows: Embeddings | NDArray[np.float16],
+        rows: Numbers,
         metric: Metric,
         kind: Kind = "lists",
         *,
@@ -145,7 +146,7 @@ class First:
             return float(self._inner.code_size + 8)
         return float(self._inner.storage.sa_code_size() + 4 * 2 * _NEIGHBOURS + 8)
 
-    def add(self, rows: Embeddings | NDArray[np.float16], *, watch: Watch = lambda _what, _done, _all: None) -> None:
+    def add(self, rows: Numbers, *, watch: Watch = lambda _what, _done, _all: None) -> None:
         """Code more rows, behind those that are there."""
         total = len(rows)
         for start, block in _blocks(rows):
@@ -211,7 +212,7 @@ def _enough(rows: Embeddings) -> Embeddings:
     return rows if len(rows) >= least else np.tile(rows, (math.ceil(least / len(rows)), 1))
 
 
-def _prepared(rows: Embeddings | NDArray[np.float16], metric: Metric) -> Embeddings:
+def _prepared(rows: Numbers, metric: Metric) -> Embeddings:
     found = np.asarray(rows, np.float32)
     if metric == "l2":
         return found
@@ -220,14 +221,14 @@ def _prepared(rows: Embeddings | NDArray[np.float16], metric: Metric) -> Embeddi
     return unit
 
 
-def _sampled(rows: Embeddings | NDArray[np.float16], count: int) -> Embeddings:
+def _sampled(rows: Numbers, count: int) -> Embeddings:
     """Rows in a random order, at most so many, drawn with a fixed seed."""
     draw = np.random.default_rng(_SEED)
     chosen = np.sort(draw.choice(len(rows), min(count, len(rows)), replace=False))
     return np.asarray(rows[chosen], np.float32)[draw.permutation(len(chosen))]
 
 
-def _blocks(rows: Embeddings | NDArray[np.float16]) -> Iterator[tuple[int, Embeddings]]:
+def _blocks(rows: Numbers) -> Iterator[tuple[int, Embeddings]]:
     step = max(256, _BLOCK_BYTES // (4 * rows.shape[1]))
     for start in range(0, len(rows), step):
         yield start, np.asarray(rows[start : start + step], np.float32)

@@ -5,32 +5,40 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
-from typing import Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
+from likewise.compression import Codes
 from likewise.errors import StoreDamaged
-
-Dtype: TypeAlias = Literal["float32", "float16"]
-Stored: TypeAlias = NDArray[np.float32] | NDArray[np.float16]
+from likewise.stores.local import database
 
 BLOCK_BYTES = 64 << 20
 
-
-def file_name(generation: int, dtype: Dtype) -> str:
-    """The name of the array file of one generation; every `compact` begins a new one."""
-    return f"embeddings-{generation:06d}.{'f32' if dtype == 'float32' else 'f16'}"
+_ENDINGS = {"float32": "f32", "float16": "f16"}
 
 
-def append(path: Path, at_row: int, rows: Stored) -> bytes:
+def file_name(generation: int, kept_as: str) -> str:
+    """The name of the array file of one generation; every `compact` begins a new one.
+
+    >>> file_name(3, "float32"), file_name(0, "pq:64")
+    ('embeddings-000003.f32', 'embeddings-000000.codes')
+    """
+    return f"embeddings-{generation:06d}.{_ENDINGS.get(kept_as, 'codes')}"
+
+
+def format_of(kept_as: str) -> int:
+    """The number of the format of a collection that keeps embeddings so."""
+    return database.FORMAT if kept_as in _ENDINGS else database.FORMAT_OF_CODES
+
+
+def append(path: Path, at_row: int, rows: Codes) -> bytes:
     """Write rows behind the first `at_row` ones, cut off whatever lay there, and wait until they are on the disk.
 
     Returns:
         The checksum of the rows' bytes, as `checksum` gives it.
     """
     data = rows.tobytes()
-    start = at_row * rows.itemsize * rows.shape[1]
+    start = at_row * rows.shape[1]
     is_new = not path.exists()
     with path.open("r+b" if not is_new else "x+b") as file:
         file.truncate(start)  # what lies past the committed rows was never acknowledged
@@ -43,7 +51,7 @@ def append(path: Path, at_row: int, rows: Stored) -> bytes:
     return _digest(data)
 
 
-def checksum(rows: Stored) -> bytes:
+def checksum(rows: Codes) -> bytes:
     """BLAKE2b, 16 bytes, over the rows as they lie in the file."""
     return _digest(rows.tobytes())
 
@@ -52,23 +60,22 @@ def _digest(data: bytes) -> bytes:
     return hashlib.blake2b(data, digest_size=16).digest()
 
 
-def mapped(path: Path, rows: int, dim: int, dtype: Dtype) -> Stored:
+def mapped(path: Path, rows: int, row_bytes: int) -> Codes:
     """The first `rows` rows as a read-only memory map.
 
     Raises:
         StoreDamaged: If the file is missing or shorter than the rows that were committed.
     """
     if rows == 0:
-        return np.zeros((0, dim), dtype)
-    wanted = rows * dim * np.dtype(dtype).itemsize
+        return np.zeros((0, row_bytes), np.uint8)
+    wanted = rows * row_bytes
     found = path.stat().st_size if path.exists() else 0
     if found < wanted:
         raise StoreDamaged(
             f"{path} holds {found:,} bytes where the collection's {rows:,} rows need {wanted:,}: "
             "put the file back from a backup, or delete the collection's folder and index again"
         )
-    array: Stored = np.memmap(path, dtype=dtype, mode="r", shape=(rows, dim))
-    return array
+    return np.memmap(path, dtype=np.uint8, mode="r", shape=(rows, row_bytes))
 
 
 def sync_folder(folder: Path) -> None:

@@ -11,6 +11,9 @@ from pathlib import Path
 from likewise.errors import LikewiseError, StoreDamaged, StoreFull
 
 FORMAT = 2
+FORMAT_OF_CODES = 3
+"""The same tables, where embeddings are kept as codes: programs that know formats up to 2 would clear the codes away as a leftover."""
+
 APPLICATION_ID = 0x4C4B5731  # "LKW1"
 FILE_NAME = "collection.sqlite"
 
@@ -20,7 +23,6 @@ _BY_CONTENT = "CREATE INDEX images_by_content ON images (content_sha256)"
 
 SCHEMA = f"""
 PRAGMA application_id = {APPLICATION_ID};
-PRAGMA user_version = {FORMAT};
 CREATE TABLE manifest (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE images (
   "row" INTEGER PRIMARY KEY,
@@ -45,8 +47,13 @@ CREATE TABLE sources (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 """
 
 
-def create(path: Path, manifest: dict[str, str]) -> None:
+def create(path: Path, manifest: dict[str, str], number: int = FORMAT) -> None:
     """Make the file in one step: it appears whole under its name, or not at all.
+
+    Args:
+        path: Where.
+        manifest: Its first content.
+        number: Of the format.
 
     Raises:
         StoreFull: If the disk is full.
@@ -57,7 +64,7 @@ def create(path: Path, manifest: dict[str, str]) -> None:
         connection = sqlite3.connect(draft, isolation_level=None)
         try:
             connection.execute("PRAGMA synchronous = FULL")
-            connection.executescript(f"BEGIN; {SCHEMA}")
+            connection.executescript(f"BEGIN; PRAGMA user_version = {number}; {SCHEMA}")
             connection.executemany("INSERT INTO manifest VALUES (?, ?)", manifest.items())
             connection.execute("COMMIT")
             connection.execute("PRAGMA journal_mode = WAL")
@@ -108,10 +115,10 @@ def _opened(uri: str) -> sqlite3.Connection:
 
 def _check_format(connection: sqlite3.Connection, path: Path) -> None:
     (found,) = connection.execute("PRAGMA user_version").fetchone()
-    if found > FORMAT:
+    if found > FORMAT_OF_CODES:
         connection.close()
         raise LikewiseError(
-            f"{path} has format {found}, this program reads up to {FORMAT}: install a newer likewise to open it"
+            f"{path} has format {found}, this program reads up to {FORMAT_OF_CODES}: install a newer likewise to open it"
         )
 
 

@@ -23,6 +23,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
+from likewise.compression import Numbers, part
 from likewise.errors import BadArgument, StoreDamaged
 from likewise.indexes.coded import MEASURED_QUERIES, RECALL, Coded, measure
 from likewise.indexes.dial import Dial
@@ -178,7 +179,7 @@ def remove(folder: Path) -> None:
 class State:
     """The rows that an index is built from."""
 
-    rows: arrays.Stored
+    rows: Numbers
     live: NDArray[np.bool_]
     metric: Metric
     unit: bool
@@ -251,7 +252,7 @@ def _built(home: Path, state: State, kind: Kind, kept: Kept | None, watch: Watch
     if first is None:
         first = First.build(state.rows, state.metric, kind, watch=watch)
     else:
-        first.add(state.rows[len(first) :], watch=watch)
+        first.add(part(state.rows, len(first)), watch=watch)
     if added and kept is not None and len(state.rows) - kept.measured_rows <= _STALE_DIAL * kept.measured_rows:
         dial, measured_rows = kept.dial, kept.measured_rows
     else:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from likewise.compression import Codec, Codes, Numbers
 from likewise.indexes import Index
-from likewise.stores.local import arrays, derived
+from likewise.stores.local import derived
 from likewise.stores.local.indexing import Kept
 from likewise.stores.local.parts import Part
 from likewise.types import Embeddings, Metric, Record, Rows, Scores
@@ -26,19 +27,44 @@ _WORTH_A_FILE = 5000  # images; what is worked out of fewer takes less than a se
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One committed state, as the searches of this moment see it; `indexes` and `known` fill up as they are asked for."""
+    """One committed state, as the searches of this moment see it.
+
+    Attributes:
+        generation: Of the array file.
+        codes: Its valid rows, as they lie in the file.
+        codec: What they are made with.
+        live: Which of them a search may return.
+        kept: The index beside them; None if there is none.
+        indexes: As they are asked for.
+        known: As it is worked out.
+    """
 
     generation: int
-    rows: arrays.Stored
+    codes: Codes
+    codec: Codec
     live: np.ndarray[tuple[int], np.dtype[np.bool_]]
     kept: Kept | None = None
     indexes: dict[Metric, Index] = field(default_factory=dict)
     known: dict[str, Mapping[str, NDArray[np.generic]]] = field(default_factory=dict)
     guard: threading.RLock = field(default_factory=threading.RLock)
 
+    @property
+    def rows(self) -> Numbers:
+        """The embeddings."""
+        return self.codec.rows(self.codes)
+
+    def embeddings(self, rows: Rows) -> Embeddings:
+        """Some of them, (rows.size, dim) float32."""
+        return np.asarray(self.rows[rows.reshape(-1)], np.float32)
+
+    @property
+    def searched(self) -> Numbers:
+        """What an index looks at; see `Codec.searched`."""
+        return self.codec.searched(self.codes)
+
     def state(self, fingerprint: str) -> str:
         """16 hexadecimal digits that differ for every other state of a collection."""
-        digest = hashlib.sha256(f"{fingerprint} {self.generation} {len(self.rows)} ".encode())
+        digest = hashlib.sha256(f"{fingerprint} {self.generation} {len(self.codes)} ".encode())
         digest.update(np.packbits(self.live).tobytes())
         return digest.hexdigest()[:16]
 
@@ -60,7 +86,7 @@ class LocalSnapshot:
 
     def embeddings(self, rows: Rows) -> Embeddings:
         """See `Snapshot.embeddings`."""
-        return np.asarray(self._view.rows[rows.reshape(-1)], np.float32)
+        return self._view.embeddings(rows)
 
     def records(self, rows: Rows) -> Mapping[int, Record] | None:
         """See `Snapshot.records`."""
@@ -78,7 +104,7 @@ class LocalSnapshot:
         with view.guard:  # who comes second waits, instead of working out the same
             if name in known:
                 return known[name]
-            on_disk = lasting and self._part is None and len(view.rows) >= _WORTH_A_FILE
+            on_disk = lasting and self._part is None and len(view.codes) >= _WORTH_A_FILE
             state = view.state(self._store.card.fingerprint) if on_disk else ""
             found = derived.load(self._folder, name, state) if on_disk else None
             if found is None:

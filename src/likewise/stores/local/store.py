@@ -14,6 +14,8 @@ from typing import Any, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from likewise import compression
+from likewise.compression import Codebook
 from likewise.errors import NoCollection, StoreMismatch
 from likewise.filters import Filter
 from likewise.indexes import Index
@@ -44,7 +46,8 @@ class LocalStore:
         self._guard = threading.RLock()
         manifest = self._manifest()
         self._card = Card.from_json(manifest["card"])
-        self._dtype = cast(arrays.Dtype, manifest["dtype"])
+        self._kept_as, self.codebook_sha256 = manifest["dtype"], manifest.get("codebook", "")
+        self._codebook: Codebook | None = None
         self._seen: tuple[int, tuple[int, int] | None] = (-1, None)
         self._view: View | None = None
         self._recall: float | None = None
@@ -52,31 +55,38 @@ class LocalStore:
         filtering.prepare(connection)
 
     @classmethod
-    def create(cls, folder: Path, card: Card, dtype: arrays.Dtype = "float32") -> Self:
+    def create(cls, folder: Path, card: Card, keep: str | Codebook | None = None) -> Self:
         """Make an empty collection, or open the one that is there already.
 
         Args:
             folder: Made if missing; keys are relative to its parent.
             card: Of the encoder whose embeddings it will hold.
-            dtype: `float16` halves the disk and rounds each component to 11 significant bits.
+            keep: How embeddings are kept, as `likewise.compression.names()` lists them; a codebook where something had to be fitted. As
+                they are, or in float32, unless given.
 
         Raises:
-            StoreMismatch: If the folder holds a collection of another card or another dtype.
+            StoreMismatch: If the folder holds a collection of another card, or one that is kept otherwise.
+            BadArgument: If something would have to be fitted first.
             StoreBusy: If another process is making it at this moment.
         """
         path = folder / database.FILE_NAME
+        codebook = None
         if not path.exists():
+            codebook = keep if isinstance(keep, Codebook) else _unfitted(keep or "float32", card)
             with database.told_as_ours(path):
                 folder.mkdir(parents=True, exist_ok=True)
                 with lock.exclusive(folder, wait_s=10.0):
                     if not path.exists():
-                        database.create(path, _first_manifest(card, dtype))
+                        kept = codebook.write(folder) if codebook.is_fitted else ""
+                        database.create(
+                            path, _first_manifest(card, codebook.name, kept), arrays.format_of(codebook.name)
+                        )
                         arrays.sync_folder(folder)
         store = cls.open(folder)
         store.demand(card)
-        if store.dtype != dtype:
-            store.close()
-            raise StoreMismatch(f"{folder} keeps {store.dtype}: go without --dtype {dtype}, or make another collection")
+        if keep is not None:
+            store.demand_kept_as(keep.name if isinstance(keep, Codebook) else keep)
+        store._codebook = codebook
         return store
 
     @classmethod
@@ -103,9 +113,24 @@ class LocalStore:
         return self._card
 
     @property
-    def dtype(self) -> arrays.Dtype:
-        """How components are kept on the disk."""
-        return self._dtype
+    def kept_as(self) -> str:
+        """How embeddings are kept, such as `float32` or `pq:64`."""
+        return self._kept_as
+
+    @property
+    def codebook(self) -> Codebook:
+        """What embeddings are encoded and decoded with.
+
+        Raises:
+            StoreDamaged: If it was fitted, and its file is not the one that the collection was made with.
+        """
+        with self._guard:
+            if self._codebook is None:
+                if self.codebook_sha256:
+                    self._codebook = compression.read(self._folder, self.codebook_sha256)
+                else:
+                    self._codebook = _unfitted(self._kept_as, self.card)
+            return self._codebook
 
     @property
     def roots(self) -> Roots:
@@ -163,7 +188,7 @@ class LocalStore:
         """
         view = self.view()
         state = indexing.State(
-            view.rows, view.live, self.card.metric, self.card.unit, self.card.fingerprint, view.generation
+            view.searched, view.live, self.card.metric, self.card.unit, self.card.fingerprint, view.generation
         )
         with database.told_as_ours(self._folder / database.FILE_NAME):
             return indexing.bring_up_to_date(self._folder, state, self.wish, watch, anew=anew)
@@ -183,6 +208,18 @@ class LocalStore:
             f"pass --model {self.card.name} --recipe {self.card.recipe.name}{' --precision int8' if self.card.quantised else ''}, "
             "or keep the other model in a collection of its own with -c DIR"
         )
+
+    def demand_kept_as(self, name: str) -> None:
+        """Refuse another way to keep embeddings than the one that was chosen when the collection was made.
+
+        Raises:
+            StoreMismatch: If it is another.
+        """
+        if compression.compression(name).name != self._kept_as:
+            self.close()
+            raise StoreMismatch(
+                f"{self._folder} keeps {self._kept_as}: go without --keep {name}, or make another collection with -c DIR"
+            )
 
     def __len__(self) -> int:
         return int(self._one(f"SELECT count(*) FROM images WHERE state = {database.LIVE}"))
@@ -278,7 +315,7 @@ class LocalStore:
 
     def embeddings(self, rows: Rows) -> Embeddings:
         """The embeddings of some rows, (rows.size, dim) float32."""
-        return np.asarray(self.view().rows[rows.reshape(-1)], np.float32)
+        return self.view().embeddings(rows)
 
     def embedding(self, key: str) -> Embeddings | None:
         """The embedding kept under a key, (1, dim) float32; None for a key that no search can return."""
@@ -290,8 +327,8 @@ class LocalStore:
                 is_same = int(self._manifest()["generation"]) == view.generation
             if found is None:
                 return None
-            if is_same and found[0] < len(view.rows):
-                return np.asarray(view.rows[found[0] : found[0] + 1], np.float32)
+            if is_same and found[0] < len(view.codes):
+                return view.embeddings(np.array(found))
             # otherwise the rows were renumbered, or added to, since the view was taken
 
     def check(self) -> tuple[int, list[str]]:
@@ -308,10 +345,10 @@ class LocalStore:
             if first != expected:
                 wrong.append(f"rows {expected} to {first - 1} have no checksum")
             expected = first + count
-            if first + count <= len(view.rows) and arrays.checksum(view.rows[first : first + count]) != digest:
+            if first + count <= len(view.codes) and arrays.checksum(view.codes[first : first + count]) != digest:
                 wrong.append(f"rows {first} to {first + count - 1} are not what was written: {_REPAIR}")
-        if expected < len(view.rows):
-            wrong.append(f"rows {expected} to {len(view.rows) - 1} have no checksum")
+        if expected < len(view.codes):
+            wrong.append(f"rows {expected} to {len(view.codes) - 1} have no checksum")
         wrong += indexing.damage(self._folder)
         wrong += [f"the database is damaged: {line}" for (line,) in self._all("PRAGMA integrity_check") if line != "ok"]
         return len(blocks), wrong
@@ -332,7 +369,7 @@ class LocalStore:
         with lock.exclusive(self._folder, wait_s):
             connection = database.connect(self._folder / database.FILE_NAME)
             try:
-                yield LocalWriter(self._folder, connection, self._card, self._dtype)
+                yield LocalWriter(self._folder, connection, self._card, self.codebook)
             finally:
                 connection.close()
 
@@ -364,15 +401,16 @@ class LocalStore:
             count = int(self._one('SELECT coalesce(max("row") + 1, 0) FROM images'))
             not_live = self._all(f'SELECT "row" FROM images WHERE state <> {database.LIVE}')
             generation = int(manifest["generation"])
-            path = self._folder / arrays.file_name(generation, self._dtype)
-            rows = arrays.mapped(path, count, self.card.dim, self._dtype)
+            path = self._folder / arrays.file_name(generation, self._kept_as)
+            codes = arrays.mapped(path, count, self.codebook.codec.row_bytes)
         live = np.ones(count, np.bool_)
         live[[row for (row,) in not_live]] = False
         is_same = before is not None and before.generation == generation and np.array_equal(before.live, live)
         if before is not None and is_same and is_same_index:
             return before
         kept = indexing.current(self._folder, self.card.fingerprint, generation, count)
-        return View(generation, rows, live, kept, known=before.known if before is not None and is_same else {})
+        known = before.known if before is not None and is_same else {}
+        return View(generation, codes, self.codebook.codec, live, kept, known=known)
 
     def _narrowed(self, where: Filter | None) -> tuple[View, Part | None]:
         """The state committed last, and what a filter leaves of it."""
@@ -390,7 +428,7 @@ class LocalStore:
         if kept is not None:
             return kept
         # By a connection of its own: a second for a million rows, in which others go on searching.
-        mask = filtering.mask_in(self._folder / database.FILE_NAME, where, view.generation, len(view.rows))
+        mask = filtering.mask_in(self._folder / database.FILE_NAME, where, view.generation, len(view.codes))
         if mask is None:
             return None
         part = Part(mask)
@@ -408,7 +446,7 @@ class LocalStore:
             index = view.indexes.get(chosen)
             if index is None:
                 index = view.indexes[chosen] = self._opened(view, chosen)
-        return index.search(queries, k, None if part is None else part.mask)
+        return index.search(view.codec.asked(queries), k, None if part is None else part.mask)
 
     def _opened(self, view: View, metric: Metric) -> Index:
         live = None if view.live.all() else view.live
@@ -416,8 +454,8 @@ class LocalStore:
         if kept is not None and (kept.metric == metric or unit):  # of unit rows both metrics give the same order
             first = indexing.opened(self._folder, kept)
             if first is not None:
-                return Coded(first, kept.dial, view.rows, metric, live, unit=unit, recall=self.recall)
-        return Exact(view.rows, metric, live, unit=unit)
+                return Coded(first, kept.dial, view.searched, metric, live, unit=unit, recall=self.recall)
+        return Exact(view.searched, metric, live, unit=unit)
 
     def records_in(self, view: View, rows: Rows) -> dict[int, Record] | None:
         """Row → record, or None if the rows have other numbers by now."""
@@ -456,6 +494,10 @@ class LocalStore:
 _REPAIR = "restore the folder from a backup, or delete it and index again"
 
 
+def _unfitted(name: str, card: Card) -> Codebook:
+    return compression.compression(name).made(card.dim, unit=card.unit)
+
+
 def _record(row: Sequence[object]) -> Record:
     _, key, digest, size, modified, width, height, metadata, *_ = row
     return Record(
@@ -469,11 +511,12 @@ def _record(row: Sequence[object]) -> Record:
     )
 
 
-def _first_manifest(card: Card, dtype: arrays.Dtype) -> dict[str, str]:
+def _first_manifest(card: Card, kept_as: str, codebook: str) -> dict[str, str]:
     return {
         "card": card.to_json(),
         "fingerprint": card.fingerprint,
-        "dtype": dtype,
+        "dtype": kept_as,
+        **({"codebook": codebook} if codebook else {}),
         "generation": "0",
         "base": "",
         "roots": "{}",

@@ -7,11 +7,11 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from likewise.compression import Codebook, Codes
 from likewise.errors import BadArgument
 from likewise.roots import Roots
 from likewise.stores.local import arrays, database
@@ -21,7 +21,7 @@ from likewise.types import Card, Embeddings, Item, Record, Skipped
 
 _INSERT = "INSERT INTO images VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _RETIRE = f"UPDATE images SET state = {DEAD} WHERE key = ? AND state < {DEAD}"
-_UNIT_TOLERANCE = 1e-3  # float16 rounds the norm of a unit row by up to 5e-4
+_UNIT_TOLERANCE = 1e-3
 
 
 class LocalWriter:
@@ -30,11 +30,11 @@ class LocalWriter:
     Every method is one transaction: whole or not at all, and on the disk when it returns.
     """
 
-    def __init__(self, folder: Path, connection: sqlite3.Connection, card: Card, dtype: arrays.Dtype) -> None:
+    def __init__(self, folder: Path, connection: sqlite3.Connection, card: Card, codebook: Codebook) -> None:
         self._folder = folder
         self._database = connection
         self._card = card
-        self._dtype = dtype
+        self._kept_as, self._codec = codebook.name, codebook.codec
         with database.told_as_ours(folder / database.FILE_NAME):
             database.bring_up_to_date(connection)
         self._drop_leftovers()
@@ -52,11 +52,11 @@ class LocalWriter:
         """
         if not records and not len(embeddings):
             return
-        rows = self._checked(records, embeddings)
+        codes = self._encoded(records, embeddings)
         with self._transaction():
             first = self._count()
-            digest = arrays.append(self._array_path(), first, rows)
-            self._database.execute("INSERT INTO blocks VALUES (?, ?, ?)", (first, len(rows), digest))
+            digest = arrays.append(self._array_path(), first, codes)
+            self._database.execute("INSERT INTO blocks VALUES (?, ?, ?)", (first, len(codes), digest))
             self._database.executemany(_RETIRE, [(record.key,) for record in records])
             self._database.executemany("DELETE FROM skipped WHERE key = ?", [(record.key,) for record in records])
             self._database.executemany(_INSERT, [_columns(first + i, record) for i, record in enumerate(records)])
@@ -154,7 +154,7 @@ class LocalWriter:
     def _renumber(self, kept: NDArray[np.int64], before: int) -> None:
         generation = self._generation() + 1
         self._database.execute("DELETE FROM blocks")
-        self._copy_rows(self._folder / arrays.file_name(generation, self._dtype), kept, before)
+        self._copy_rows(self._folder / arrays.file_name(generation, self._kept_as), kept, before)
         self._database.execute(f"DELETE FROM images WHERE state <> {LIVE}")
         # Rising order keeps every new number free: a row never moves past one that is still to move.
         moves = ((new, row) for new, row in enumerate(kept.tolist()) if new != row)
@@ -162,37 +162,45 @@ class LocalWriter:
         self._database.execute("UPDATE manifest SET value = ? WHERE name = 'generation'", (str(generation),))
 
     def _copy_rows(self, target: Path, kept: NDArray[np.int64], before: int) -> None:
-        rows = arrays.mapped(self._array_path(), before, self._card.dim, self._dtype)
-        step = max(1, arrays.BLOCK_BYTES // (self._card.dim * rows.itemsize))
+        rows = arrays.mapped(self._array_path(), before, self._codec.row_bytes)
+        step = max(1, arrays.BLOCK_BYTES // self._codec.row_bytes)
         for start in range(0, len(kept), step):
             block = rows[kept[start : start + step]]
             digest = arrays.append(target, start, block)
             self._database.execute("INSERT INTO blocks VALUES (?, ?, ?)", (start, len(block), digest))
 
-    def _checked(self, records: Sequence[Record], embeddings: Embeddings) -> arrays.Stored:
+    def _encoded(self, records: Sequence[Record], embeddings: Embeddings) -> Codes:
+        """What is kept of embeddings, once they are found fit to be kept."""
         wanted = (len(records), self._card.dim)
         if embeddings.shape != wanted:
             raise BadArgument(f"embeddings have shape {embeddings.shape}, wanted {wanted}")
         if len({record.key for record in records}) != len(records):
             raise BadArgument("a key comes twice in one batch: keys are unique")
         with np.errstate(over="ignore"):
-            rows = cast(arrays.Stored, embeddings.astype(self._dtype, copy=False))
-        bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
-        if bad.size:
-            key = records[int(bad[0])].key
-            raise BadArgument(
-                f"{bad.size} of {len(records)} embeddings hold NaN or infinity as {self._dtype}, the first of {key}: "
-                "mend the encoder" + ("" if self._dtype == "float32" else ", or keep float32")
-            )
+            embeddings = np.asarray(embeddings, np.float32)
+        self._demand_finite(records, embeddings, "float32")
         if self._card.unit:
-            norms = np.linalg.norm(rows.astype(np.float32, copy=False), axis=1)
+            norms = np.linalg.norm(embeddings, axis=1)
             far = np.flatnonzero(np.abs(norms - 1) > _UNIT_TOLERANCE)
             if far.size:
                 row = int(far[0])
                 raise BadArgument(
                     f"{self._card.name} promises unit rows; that of {records[row].key} has norm {norms[row]:.4f}"
                 )
-        return rows
+        codes = self._codec.encode(embeddings)
+        if self._kept_as != "float32":
+            self._demand_finite(records, self._codec.decode(codes), self._kept_as)
+        return codes
+
+    @staticmethod
+    def _demand_finite(records: Sequence[Record], rows: Embeddings, kept_as: str) -> None:
+        bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+        if bad.size:
+            key = records[int(bad[0])].key
+            raise BadArgument(
+                f"{bad.size} of {len(records)} embeddings hold NaN or infinity as {kept_as}, the first of {key}: "
+                "mend the encoder" + ("" if kept_as == "float32" else ", or keep float32")
+            )
 
     def _drop_leftovers(self) -> None:
         """Array files of other generations: of a `compact` that did not come to its end, or the one before it.
@@ -205,7 +213,7 @@ class LocalWriter:
                 path.unlink(missing_ok=True)
 
     def _array_path(self) -> Path:
-        return self._folder / arrays.file_name(self._generation(), self._dtype)
+        return self._folder / arrays.file_name(self._generation(), self._kept_as)
 
     def _generation(self) -> int:
         return int(self._database.execute("SELECT value FROM manifest WHERE name = 'generation'").fetchone()[0])
