@@ -40,6 +40,17 @@ _SEED = 1234
 _QUERIES_A_THREAD = 8  # fewer are done before a second thread has woken up
 
 
+def paired(dim: int) -> NDArray[np.int64]:
+    """The order in which the direction of largest variance stands beside that of the smallest, the second beside the last but one, and so on.
+
+    A code of 4 bits is made of each pair; so each has about the same product of variances, and spends its bits on the direction that has
+    more of it. In the order of variance eight times as many candidates were needed for the same recall. Ge, He, Ke, Sun:
+    Optimized Product Quantization, CVPR 2013, section 3.2 (eigenvalue allocation).
+    """
+    half = np.arange(dim // 2)
+    return np.stack([half, dim - 1 - half], axis=1).ravel()
+
+
 def list_count(rows: int) -> int:
     """How many lists so many rows are split into: the power of two nearest to 2 √n, and one for a few."""
     return 1 if rows < 4096 else 1 << round(math.log2(2 * math.sqrt(rows)))
@@ -88,6 +99,7 @@ class First:
         dim = min(DIM, 8 * math.ceil(rows.shape[1] / 8))
         mean, axes = principal(sample[:_PROJECTED_ON], min(dim, rows.shape[1]), _SEED)
         axes = np.concatenate([axes, np.zeros((dim - len(axes), rows.shape[1]), np.float32)])
+        axes = axes[paired(dim)]
         projected = np.asarray((sample - mean) @ axes.T, np.float32)
         inner = _made(kind, dim, lists)
         inner.train(_enough(projected))
