@@ -50,11 +50,18 @@ def arguments() -> argparse.Namespace:
         "--rounds", type=int, default=5, help="of each contest, as long as there is time; 3 at the least"
     )
     threads = ",".join(str(each) for each in sorted({1, processors()}))
-    parser.add_argument("--threads", default=threads, help="of each contender, one number after the other")
+    parser.add_argument("--threads", help=f"of each contender, one number after the other: {threads}, or 1 if --quick")
     parser.add_argument("--peers", default=sys.executable, metavar="PYTHON", help="of an environment that has them")
     parser.add_argument("--among", default="", help=f"only these peers, with commas between: {', '.join(names)}")
-    parser.add_argument("--ours", default=EXACT, metavar="SPEC", help="our index in the rows recall and ten")
-    parser.add_argument("--ours-exact", default=EXACT, metavar="SPEC", help="our index where every answer counts")
+    parser.add_argument(
+        "--ours",
+        default="lists",
+        metavar="SPEC",
+        help="our index in the rows recall and ten: exact, lists, graph, auto",
+    )
+    parser.add_argument(
+        "--ours-exact", default=EXACT, metavar="SPEC", help="our index where every answer counts: exact, or KIND@RECALL"
+    )
     parser.add_argument("--scale", type=float, default=1, help="of the numbers of rows, to try it")
     parser.add_argument("--out", type=Path, default=Path("search.json"), help="runs are added to what is there")
     parser.add_argument(
@@ -69,6 +76,7 @@ def arguments() -> argparse.Namespace:
         if unknown:
             parser.error(f"--{name} {', '.join(unknown)}: take {', '.join(known)}")
         setattr(given, name, chosen)
+    given.threads = given.threads or ("1" if given.quick else threads)
     try:
         given.threads = [int(each) for each in given.threads.split(",")]
     except ValueError:

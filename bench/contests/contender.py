@@ -33,9 +33,9 @@ class Work:
         facts: What there is to say: `is`, a line for a person, and anything that the row asks for.
     """
 
-    go: Callable[..., object] = lambda: None
+    go: Callable[..., object] = lambda **_: None
     count: int = 0
-    prepare: Callable[..., object] = lambda: None
+    prepare: Callable[..., object] = lambda **_: None
     facts: dict[str, Any] = field(default_factory=dict)
 
 

@@ -156,6 +156,15 @@ def _pair(
         )
 
 
+def _tuned(setting: Setting, judge: Judge, theirs: Served, peer: Peer, wanted: float) -> Tuned | None:
+    """As in `Judge.peer`, once in a run."""
+    key = (peer.name, judge.gallery.name, wanted)
+    if key not in setting.known:
+        setting.known[key] = judge.peer(theirs, peer, wanted)
+    found: Tuned | None = setting.known[key]
+    return found
+
+
 def _how(wanted: float, batch: bool) -> str:
     return f"recall {wanted:g}, {'a batch' if batch else 'one by one'}"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 import json
 import os
 import shutil
@@ -27,7 +29,7 @@ class Engine(Protocol):
 
     @property
     def version(self) -> str:
-        """What an index that is kept was built by: another one means to build it again."""
+        """What an index that is kept was built by: another one means to build it again. Imports all that opening needs."""
         ...
 
     def build(self, rows: Floats, folder: Path, threads: int) -> None:
@@ -58,7 +60,8 @@ def engine_of(name: str, given: Mapping[str, Any]) -> Engine:
 def build(engine: str, given: Mapping[str, Any], gallery: Mapping[str, Any], folder: str, threads: int) -> Work:
     """Build an index, unless one is there that was built alike; facts say what it took."""
     made, place = engine_of(engine, given), Path(folder)
-    told = {"engine": engine, "given": dict(given), "gallery": dict(gallery), "version": made.version}
+    source = hashlib.sha256(Path(inspect.getfile(type(made))).read_bytes()).hexdigest()[:16]
+    told = {"engine": engine, "given": dict(given), "gallery": dict(gallery), "version": made.version, "source": source}
     kept = place / "built.json"
     if kept.is_file():
         facts = dict(json.loads(kept.read_text("utf-8")))

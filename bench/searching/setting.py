@@ -49,7 +49,7 @@ class Sizes:
         return replace(self, post=post, large=large, ten=ten, few=max(1000, round(self.few * scale)))
 
 
-QUICK = Sizes((2000, 256), (20_000, 64), 5000, (50_000, 32), 100, 0.02, 1 << 26)
+QUICK = Sizes((2000, 256), (8000, 64), 4000, (20_000, 32), 50, 0.02, 1 << 26)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +108,7 @@ class Setting:
         only_prepare: Make galleries and indexes, and measure nothing.
         pictures: Options for `bench/rerank.py`.
         fell: Filled: contender → why it is missing.
+        known: Filled: settings that were found before in this run; they do not depend on the number of threads.
     """
 
     ground: Ground
@@ -120,6 +121,7 @@ class Setting:
     only_prepare: bool = False
     pictures: tuple[str, ...] = ()
     fell: dict[str, str] = field(default_factory=dict)
+    known: dict[tuple[str, str, float], Any] = field(default_factory=dict)
 
     @contextlib.contextmanager
     def going_on(self, what: str) -> Iterator[None]:

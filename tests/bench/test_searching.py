@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contests import usage
-from searching import made, truth, widths
+from contests import contest, usage
+from searching import duel, made, truth, widths
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -117,6 +117,42 @@ def test_what_a_process_took_counts_those_that_it_started() -> None:
         assert usage.processor_s() - before_s > 0.25
         assert usage.anonymous_mb() - before_mb > 60
         child.communicate(b"\n")
+
+
+@pytest.fixture
+def ground(tmp_path: Path) -> contest.Ground:
+    return contest.Ground(tmp_path, 3, 3, 0.0, 0.0)
+
+
+def reader(way: str) -> contest.Contender:
+    given = {"way": way, "size_bytes": 1 << 20, "threads": 1}
+    return contest.Contender(f"reading {way}", "searching.plain:reading", given, pinned=True)
+
+
+def test_sides_take_turns_in_processes_of_their_own_and_one_that_falls_stops_nobody(ground: contest.Ground) -> None:
+    told: dict[str, str] = {}
+    with ground.begin(reader("sum")) as first, ground.begin(reader("nonsense")) as second:
+        sides = [
+            duel.Side(name, each, each.ready()["facts"], 8) for name, each in (("sum", first), ("nonsense", second))
+        ]
+        standing = duel.hold(sides, ground, 0.01, told)
+    assert [side.name for side in standing] == ["sum"]
+    assert "KeyError" in told["nonsense"]
+    assert len(standing[0].seconds) == len(standing[0].processor_s) == 3
+    assert min(standing[0].seconds) > 0
+
+
+def test_a_contender_that_cannot_start_says_why(ground: contest.Ground) -> None:
+    with pytest.raises(contest.Fell, match="no_such"):
+        ground.once(contest.Contender("nobody", "searching.plain:no_such"))
+
+
+def test_a_ratio_is_the_median_of_those_within_rounds(ground: contest.Ground) -> None:
+    with ground.begin(reader("sum")) as process:
+        ours, theirs = duel.Side("ours", process, {}, 1), duel.Side("theirs", process, {}, 1)
+        ours.seconds, theirs.seconds = [1.0, 2.0, 100.0], [3.0, 8.0, 100.0]  # something else ran in the third round
+        assert ours.against(theirs) == 3
+        assert ours.speed == 0.5
 
 
 def test_the_program_keeps_what_it_measured_and_goes_on_when_a_row_fails(tmp_path: Path) -> None:
