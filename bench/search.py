@@ -26,7 +26,7 @@ from pathlib import Path
 from contests.contest import REST_S, Ground
 from contests.figures import Figure, Report, machine
 from contests.programme import Part, hold
-from likewise.pipeline import processors
+from likewise.processors import processors
 from searching.ours import EXACT
 from searching.peers import PEERS
 from searching.rows import ROWS

@@ -29,7 +29,8 @@ class Ours:
     def __init__(self, spec: str, metric: Metric) -> None:
         kind, _, recall = spec.partition("@")
         self._wish = indexing.Wish(kind, float(recall)) if recall else indexing.Wish(kind)  # type: ignore[arg-type]
-        self._spec, self._metric, self._unit = spec, metric, metric == "cosine"
+        self._asked = f"@{recall}" if recall else ""
+        self._metric, self._unit = metric, metric == "cosine"
         self._first: First | None = None
         self._index: Any = None
 
@@ -41,7 +42,7 @@ class Ours:
 
         files = [*Path(indexes.__file__).parent.rglob("*.py"), Path(indexing.__file__)]
         text = b"".join(path.read_bytes() for path in sorted(files))
-        return f"likewise {likewise.__version__} {hashlib.sha256(text).hexdigest()[:8]} {self._spec}"
+        return f"likewise {likewise.__version__} {hashlib.sha256(text).hexdigest()[:8]} {self._wish.kind}"
 
     def build(self, rows: Floats, folder: Path, threads: int) -> None:  # noqa: ARG002 - it takes what processors it may
         """Build, and measure what the dial must know."""
@@ -56,10 +57,10 @@ class Ours:
         self._first = None if kept is None else indexing.opened(folder, kept)
         if kept is None or self._first is None:
             self._index = Exact(rows, self._metric, unit=self._unit)
-            return f"{self.version}{'' if self._wish.kind == EXACT else ', which is exact search here'}"
+            return f"{self.version}{'' if self._wish.kind == EXACT else ': exact search'}"
         wanted = self._wish.recall
         self._index = Coded(self._first, kept.dial, rows, self._metric, unit=self._unit, recall=wanted)
-        return f"{self.version}{'' if self._wish.kind == kept.kind else f', which is {kept.kind} here'}"
+        return f"{self.version}{self._asked}{'' if self._wish.kind == kept.kind else f': {kept.kind}'}"
 
     def search(self, queries: Floats, k: int, recall: float | None = None) -> NDArray[np.int64]:
         """`recall` is its dial, which exact search does not have."""
@@ -77,4 +78,4 @@ class Ours:
             return 0
         share = setting.width / self._first.widths[-1]
         codes = share * self._first.bytes_per_row * len(self._rows)
-        return round(codes + setting.count * self._rows.nbytes / len(self._rows))
+        return int(codes + setting.count * self._rows.nbytes / len(self._rows))

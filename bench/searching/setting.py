@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from contests.contest import Contender, Fell, Ground, Process
-from likewise.pipeline import processors
+from likewise.processors import processors
 from searching.duel import Side
 from searching.made import Gallery, Kind, made
 from searching.ours import EXACT
@@ -62,6 +62,8 @@ class Entrant:
         given: Of the class.
         python: The interpreter of its environment.
         reads_rows: Whether it answers from the rows' own file, which then counts among what it keeps on the disk.
+        builds: Whether there is anything to build.
+        built_as: Its arguments as long as it builds, and the name of what is built, where others share that.
     """
 
     name: str
@@ -69,6 +71,8 @@ class Entrant:
     given: Mapping[str, Any]
     python: str = sys.executable
     reads_rows: bool = True
+    builds: bool = True
+    built_as: tuple[str, Mapping[str, Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,12 +165,14 @@ class Setting:
             Fell: With the command that would mend it.
         """
         self.demand("faiss", "faiss-cpu")
-        return Entrant("faiss Flat", "plain:FaissFlat", {"metric": gallery.metric}, self.peers)
+        return Entrant("faiss Flat", "plain:FaissFlat", {"metric": gallery.metric}, self.peers, builds=False)
 
     def likewise(self, gallery: Gallery, *, exact: bool) -> Entrant:
         """Ours."""
         spec = self.ours_exact if exact else self.ours
-        return Entrant(f"ours {spec}", "ours:Ours", {"spec": spec, "metric": gallery.metric})
+        kind, metric = spec.partition("@")[0], {"metric": gallery.metric}
+        built_as = f"ours {kind}", {"spec": kind, **metric}  # what recall it is asked for changes nothing of it
+        return Entrant(f"ours {spec}", "ours:Ours", {"spec": spec, **metric}, builds=kind != EXACT, built_as=built_as)
 
     def demand(self, module: str, packages: str) -> None:
         """Complain at once if a peer is not installed.
@@ -184,9 +190,10 @@ class Setting:
         Raises:
             Fell: If it could not be.
         """
-        print(f"    building {entrant.name}, {gallery.rows:,} rows", flush=True)
+        name, given = entrant.built_as or (entrant.name, entrant.given)
+        print(f"    building {name}, {gallery.rows:,} rows", flush=True)
         threads = processors()
-        given = self._given(entrant, gallery) | {"threads": threads}
+        given = self._given(entrant, gallery) | {"given": dict(given), "threads": threads}
         contender = Contender(f"build {entrant.name}", "searching.serving:build", given, entrant.python, threads)
         with self.ground.begin(contender) as process:
             facts: dict[str, Any] = process.ready(_BUILD_S)["facts"]
@@ -213,7 +220,8 @@ class Setting:
             yield Served(entrant.name, process, facts, gallery.queries)
 
     def _given(self, entrant: Entrant, gallery: Gallery) -> dict[str, Any]:
-        name = "".join(letter if letter.isalnum() else "-" for letter in entrant.name)
+        called = entrant.built_as[0] if entrant.built_as else entrant.name
+        name = "".join(letter if letter.isalnum() else "-" for letter in called)
         told: dict[str, Any] = {"rows": str(gallery.rows_path), "queries": str(gallery.queries_path)}
         told |= {"count": gallery.rows, "dim": gallery.dim}
         folder = self.ground.folder / "indexes" / f"{name}-{gallery.name}"
