@@ -263,6 +263,7 @@ class MilvusLite:
 
     def build(self, rows: Floats, folder: Path, threads: int) -> None:  # noqa: ARG002 - it has no such option
         """Insert in blocks, with the index of the collection declared beforehand."""
+        from milvus_lite.server_manager import server_manager_instance
         from pymilvus import DataType, MilvusClient
 
         client = MilvusClient(str(folder / "milvus.db"))
@@ -277,6 +278,11 @@ class MilvusLite:
             client.insert("rows", [{"id": start + i, "vector": row.tolist()} for i, row in enumerate(block)])
         client.flush("rows")
         client.close()
+        server_manager_instance.release_all()  # rows that wait in memory go to the disk
+        again = MilvusClient(str(folder / "milvus.db"))
+        again.load_collection("rows")  # the graph is built when rows that are on the disk are first loaded
+        again.close()
+        server_manager_instance.release_all()
 
     def open(self, rows: Floats, folder: Path, threads: int) -> str:  # noqa: ARG002 - all engines have one signature
         """Open the file and load the collection."""

@@ -261,6 +261,7 @@ def _share(side: Side, reader: Side, rows_bytes: int, goal: float | None) -> Fig
         unit="",
         our_speed=side.speed,
         per=_PER,
-        note=f"{read_bytes / 1e6:,.1f} MB a query, {speed * read_bytes:.1f} GB/s; as if all rows were read: {speed * rows_bytes:.1f} GB/s",
+        note=f"{read_bytes / 1e6:,.1f} MB a query, {speed * read_bytes:.1f} GB/s; as if all rows were read: {speed * rows_bytes:.1f} GB/s; "
+        f"by processor seconds the share is {side.against_by_processor(reader) * read_bytes / reader.facts['bytes']:.3f}",
         details={each.name: each.details() for each in (side, reader)},
     )
