@@ -18,14 +18,20 @@ import argparse
 import signal
 import sys
 import tempfile
-import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from embedding.contest import Fell, Ground
-from embedding.figures import Report, machine
+from contests.contest import Ground
+from contests.figures import Figure, Report, machine
+from contests.programme import Part, hold
 from embedding.rows import QUICK, ROWS, Setting, Sizes
 from likewise.processors import processors
+
+PROGRAMS = (
+    *("likewise", "numpy", "pillow", "onnxruntime", "openvino", "torch", "torchvision", "timm", "open_clip_torch"),
+    *("imagededup", "DeepImageSearch", "sentence-transformers", "transformers", "rclip"),
+)
 
 
 def arguments() -> argparse.Namespace:
@@ -61,8 +67,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends contenders too
     if given.quick:
         print("quick: no figure means anything")
-    report = Report(given.out, {name: str(value) for name, value in vars(given).items()})
-    here = machine()
+    here = machine(PROGRAMS)
+    report = Report(given.out, {name: str(value) for name, value in vars(given).items()}, here)
     print(", ".join(f"{name} {value}" for name, value in here.items()), flush=True)
     if float(str(here["load_average"] or 0)) > 0.3:
         print("WARNING: something else is running: the ratios will be wrong", flush=True)
@@ -70,43 +76,26 @@ def main() -> None:
         folder = (given.work or Path(temporary)).absolute()
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            run(given, report, folder)
+            hold(parts(given, folder), report, given.minutes)
         except KeyboardInterrupt:
             print("\nstopped; what was measured is kept")
     print(f"\n{report.table()}\n\nkept in {given.out}")
 
 
-def run(given: argparse.Namespace, report: Report, folder: Path) -> None:
-    """All rows that there is time for."""
-    ends = time.monotonic() + 60 * given.minutes
+def parts(given: argparse.Namespace, folder: Path) -> list[Part]:
+    """The rows that were asked for."""
     rounds, least = (1, 1) if given.quick else (max(given.rounds, 3), 3)
-    left = [name for name in ROWS if name in given.only]
+    sizes = QUICK if given.quick else Sizes(checked=given.checked)
     known: dict[str, dict[str, Any]] = {}
-    while left:
-        name = left[0]
-        row, share = ROWS[name]
-        now = time.monotonic()
-        if now > ends:
-            report.fail(name, "no time was left (--minutes)")
-            left.pop(0)
-            continue
-        deadline = now + (ends - now) * share / sum(ROWS[each][1] for each in left)
-        left.pop(0)
-        print(f"\n{name}: {row.__doc__}  [{(ends - now) / 60:.0f} minutes left]", flush=True)
-        fell: dict[str, str] = {}
-        sizes = QUICK if given.quick else Sizes(checked=given.checked)
-        ground = Ground(folder, rounds, least, deadline)
-        setting = Setting(ground, sizes, given.threads, given.peers, given.labelled, fell, known)
-        try:
-            for figure in row(setting):
-                report.add(name, figure)
-        except Fell as reason:
-            fell[name] = str(reason)
-        except Exception as error:  # whatever a row runs into, the next ones are to be measured
-            fell[name] = f"{type(error).__name__}: {error}"
-        for what, reason_told in fell.items():
-            report.fail(f"{name}: {what}" if what != name else name, reason_told)
-        print(f"  {time.monotonic() - now:.0f} s", flush=True)
+
+    def part(name: str, row: Callable[[Setting], Iterator[Figure]], share: float) -> Part:
+        def held(deadline: float, fell: dict[str, str]) -> Iterator[Figure]:
+            ground = Ground(folder, rounds, least, deadline)
+            return row(Setting(ground, sizes, given.threads, given.peers, given.labelled, fell, known))
+
+        return Part(name, row.__doc__ or "", held, share)
+
+    return [part(name, *ROWS[name]) for name in ROWS if name in given.only]
 
 
 if __name__ == "__main__":

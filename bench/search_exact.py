@@ -14,14 +14,11 @@ import random
 import statistics
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 K = 7
-INTRINSIC = 40
-CLUSTERS = 100
 
 
 def arguments() -> argparse.Namespace:
@@ -41,18 +38,9 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import numpy as np
 
+from contests.usage import anonymous_mb, watched
 from likewise.indexes.exact import Exact
-
-
-def features(count: int, dim: int, seed: int, target: np.ndarray) -> None:
-    """Fill `target` with clustered ReLU features, a block at a time."""
-    shape = np.random.default_rng(0)
-    centres, spread = shape.normal(size=(CLUSTERS, INTRINSIC)), shape.normal(size=(INTRINSIC, dim)).astype(np.float32)
-    draw = np.random.default_rng(seed)
-    for start in range(0, count, 4096):
-        size = min(4096, count - start)
-        latent = centres[draw.integers(0, CLUSTERS, size)] + 0.4 * draw.normal(size=(size, INTRINSIC))
-        target[start : start + size] = np.maximum(latent.astype(np.float32) @ spread - 4, 0)
+from searching.made import FEATURES_CLUSTERS, FEATURES_INTRINSIC, features
 
 
 def the_loop(rows: np.ndarray, query: np.ndarray) -> tuple[list[int], list[float]]:
@@ -60,30 +48,6 @@ def the_loop(rows: np.ndarray, query: np.ndarray) -> tuple[list[int], list[float
     distances = np.array([np.linalg.norm(query - row) for row in rows])
     nearest = np.argsort(distances, kind="stable")[:K]
     return nearest.tolist(), distances[nearest].tolist()
-
-
-def anonymous_mb() -> float:
-    """Memory of this process that no file stands behind."""
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return float("nan")
-    return next(int(line.split()[1]) / 1024 for line in status.read_text().splitlines() if line.startswith("RssAnon"))
-
-
-def peak_anonymous_mb(work: Callable[[], object]) -> float:
-    """The largest that memory grows to while `work` runs."""
-    seen, done = [anonymous_mb()], threading.Event()
-
-    def look() -> None:
-        while not done.wait(0.005):
-            seen.append(anonymous_mb())
-
-    watcher = threading.Thread(target=look)
-    watcher.start()
-    work()
-    done.set()
-    watcher.join()
-    return max(seen)
 
 
 def timed(contenders: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
@@ -118,7 +82,8 @@ def compare(rows: np.ndarray, queries: np.ndarray) -> None:
     """Everything that is printed."""
     gigabytes = rows.nbytes / 1e9
     print(
-        f"{len(rows):,} × {rows.shape[1]} float32 ({gigabytes:.2f} GB), intrinsic dimension {INTRINSIC}, {CLUSTERS} clusters,"
+        f"{len(rows):,} × {rows.shape[1]} float32 ({gigabytes:.2f} GB), intrinsic dimension {FEATURES_INTRINSIC}, "
+        f"{FEATURES_CLUSTERS} clusters,"
     )
     print(
         f"{(rows[:1000] == 0).mean():.0%} zeros; k = {K}, {GIVEN.threads} threads, medians of {GIVEN.rounds} rounds\n"
@@ -155,8 +120,9 @@ def compare(rows: np.ndarray, queries: np.ndarray) -> None:
             if name in times:
                 print(f"{what}: likewise at {times[name] / times['likewise']:.2f} of the speed of {name}")
     before = anonymous_mb()
-    peak = peak_anonymous_mb(lambda: Exact(rows, "l2").search(queries, K))
-    print(f"anonymous memory while searching: {peak - before:.0f} MB above the {before:.0f} MB of this program")
+    with watched(0.005) as peak:
+        Exact(rows, "l2").search(queries, K)
+    print(f"anonymous memory while searching: {peak.mb - before:.0f} MB above the {before:.0f} MB of this program")
 
 
 def add_faiss(

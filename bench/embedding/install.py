@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from embedding.contender import Work
+from contests.contender import Work
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from embedding.contender import Work
+from contests.contender import Work
 from embedding.networks import NETWORKS, torchvision
 from likewise import encoders, images
 from likewise.encoders import Encoder

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from embedding.contender import Work
+from contests.contender import Work
 from embedding.networks import NETWORKS, torchvision
 
 

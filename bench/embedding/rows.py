@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 import index
-from embedding.contest import Contender, Fell, Ground, Times, least_cosine
-from embedding.figures import Figure
+from contests.contest import Contender, Fell, Ground, Times
+from contests.figures import Figure
 from embedding.networks import NETWORKS
 from embedding.peers import PEERS, Peer
 
@@ -375,17 +375,17 @@ def _whole(setting: Setting, contender: Contender) -> Iterator[Figure]:
     ground, turns = setting.ground, []
     with ground.begin(contender) as process:
         ready = process.ready()
-        process.found()  # warms up
+        process.turn()  # warms up
         for number in range(ground.rounds):
             if number >= ground.least and ground.is_over:
                 break
-            turns.append(process.found())
+            turns.append(process.turn().found)
             print(
                 f"    turn {number + 1}: " + ", ".join(f"{name} {x:.2f}" for name, x in turns[-1].items()), flush=True
             )
     slower, both = index.shares(turns)
     middle = {
-        name: ready["images"] / statistics.median(each[name] for each in turns)
+        name: ready["count"] / statistics.median(each[name] for each in turns)
         for name in ("decoding", "embedding", "whole")
     }
     speeds = ", ".join(f"{name} {speed:,.1f}/s" for name, speed in middle.items())
@@ -407,11 +407,18 @@ def _cosine(ground: Ground, each: Contender, other: Contender) -> float | None:
     ours, theirs = ground.rows(each), ground.rows(other)
     if ours is None or theirs is None or ours.shape != theirs.shape:
         return None
-    return least_cosine(ours, theirs)
+    return _least_cosine(ours, theirs)
+
+
+def _least_cosine(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """The smallest cosine between embeddings of the same pictures: whether two contenders compute the same network."""
+    first, other = ours.astype(np.float64), theirs.astype(np.float64)
+    lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(other, axis=1)
+    return float(((first * other).sum(axis=1) / np.maximum(lengths, 1e-30)).min())
 
 
 def _details(times: dict[str, Times]) -> dict[str, object]:
-    return {name: {"images": each.images, "seconds": each.seconds, "facts": each.facts} for name, each in times.items()}
+    return {name: {"images": each.count, "seconds": each.seconds, "facts": each.facts} for name, each in times.items()}
 
 
 def _cifar(setting: Setting) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from embedding.contender import Work
+from contests.contender import Work
 from embedding.networks import NETWORKS, torchvision
 
 

@@ -6,14 +6,10 @@ import json
 import os
 import platform
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
-
-_PROGRAMS = (
-    *("likewise", "numpy", "pillow", "onnxruntime", "openvino", "torch", "torchvision", "timm", "open_clip_torch"),
-    *("imagededup", "DeepImageSearch", "sentence-transformers", "transformers", "rclip"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +25,9 @@ class Figure:
         goal: What it is hoped to be.
         low_is_good: Whether `must` and `goal` are upper bounds.
         unit: Of `value`.
-        our_speed: Images a second.
-        their_speed: Images a second.
+        our_speed: Things a second.
+        their_speed: Things a second.
+        per: What these things are.
         note: What a reader must know.
         details: Every single measurement.
     """
@@ -45,6 +42,7 @@ class Figure:
     unit: str = "×"
     our_speed: float | None = None
     their_speed: float | None = None
+    per: str = "images/s"
     note: str = ""
     details: dict[str, object] = field(default_factory=dict)
 
@@ -64,7 +62,9 @@ class Figure:
         return self.value <= bound if self.low_is_good else self.value >= bound
 
     def __str__(self) -> str:
-        speeds = " against ".join(_speed(each) for each in (self.our_speed, self.their_speed) if each is not None)
+        speeds = " against ".join(
+            _speed(each, f" {self.per}") for each in (self.our_speed, self.their_speed) if each is not None
+        )
         value = "–" if self.value is None else f"{self.value:.4g} {self.unit}"
         sign = "≤" if self.low_is_good else "≥"
         bounds = [f"{name} {sign} {x:g}" for name, x in (("must", self.must), ("goal", self.goal)) if x is not None]
@@ -78,12 +78,19 @@ class Figure:
 class Report:
     """All figures of a run, in a file that holds those of earlier runs too."""
 
-    def __init__(self, path: Path, options: dict[str, object]) -> None:
+    def __init__(self, path: Path, options: dict[str, object], described: dict[str, object]) -> None:
+        """Begin a run.
+
+        Args:
+            path: Of the file; runs that are in it stay.
+            options: Of the command line.
+            described: The machine.
+        """
         self._path = path
         self._earlier: list[object] = json.loads(path.read_text("utf-8"))["runs"] if path.is_file() else []
         self._options = options
         self._started = time.strftime("%Y-%m-%dT%H:%M:%S%z")
-        self._machine = machine()
+        self._machine = described
         self.figures: list[tuple[str, Figure]] = []
         self.failures: dict[str, str] = {}
         self._keep()
@@ -105,7 +112,7 @@ class Report:
         lines = ["| what | ours | theirs | ours/s | theirs/s | ratio | must | goal | verdict |", "|" + " --- |" * 9]
         for _, each in self.figures:
             value = "–" if each.value is None else f"{each.value:.4g}{'' if each.unit == '×' else f' {each.unit}'}"
-            cells = [each.what, each.ours, each.theirs, _speed(each.our_speed, ""), _speed(each.their_speed, ""), value]
+            cells = [each.what, each.ours, each.theirs, _speed(each.our_speed), _speed(each.their_speed), value]
             cells += ["" if x is None else f"{x:g}" for x in (each.must, each.goal)] + [each.verdict]
             lines.append("| " + " | ".join(cells) + " |")
         return "\n".join(lines + [f"\nnot measured: {row}: {reason}" for row, reason in self.failures.items()])
@@ -125,8 +132,8 @@ class Report:
         draft.replace(self._path)
 
 
-def machine() -> dict[str, object]:
-    """The processor, memory, what else is running, and versions."""
+def machine(programs: Sequence[str]) -> dict[str, object]:
+    """The processor, memory, what else is running, and versions of these programs."""
     from likewise.encoders.runtimes.machine import machine as processor
     from likewise.evaluate.machine import machine as described
     from likewise.processors import processors
@@ -138,7 +145,7 @@ def machine() -> dict[str, object]:
         "memory_gb": _memory_gb(),
         "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         "python": platform.python_version(),
-        "versions": {name: version for name in _PROGRAMS if (version := _version(name))},
+        "versions": {name: version for name in programs if (version := _version(name))},
     }
 
 
@@ -156,5 +163,5 @@ def _version(name: str) -> str:
         return ""
 
 
-def _speed(value: float | None, unit: str = " images/s") -> str:
+def _speed(value: float | None, unit: str = "") -> str:
     return "" if value is None else f"{value:,.{0 if value >= 100 else 1 if value >= 10 else 2}f}{unit}"

@@ -33,10 +33,11 @@ class Contender:
 
     Attributes:
         name: In the tables.
-        call: `MODULE:FACTORY`, which returns a `contender.Work`.
+        call: `MODULE:FACTORY`, which returns a `contests.contender.Work`.
         given: Arguments of the factory.
         python: The interpreter, of another environment for peers.
         threads: Of its arithmetic.
+        pinned: It may run on as many processors as it has threads, and no more, whatever its libraries think.
     """
 
     name: str
@@ -44,6 +45,24 @@ class Contender:
     given: dict[str, Any] = field(default_factory=dict)
     python: str = sys.executable
     threads: int = 1
+    pinned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one turn took.
+
+    Attributes:
+        seconds: By the clock.
+        processor_s: Of all processors, and of processes that the contender started.
+        anonymous_mb: Memory after it.
+        found: The table that it answered with, if it did.
+    """
+
+    seconds: float
+    processor_s: float
+    anonymous_mb: float
+    found: dict[str, Any]
 
 
 @dataclass(slots=True)
@@ -51,24 +70,24 @@ class Times:
     """What a contender took.
 
     Attributes:
-        images: In one turn.
+        count: Things done in one turn.
         seconds: Of each counted turn, in the order of the rounds.
         facts: What it said of itself.
     """
 
-    images: int
+    count: int
     seconds: list[float]
     facts: dict[str, Any]
 
     @property
     def speed(self) -> float:
-        """Images a second, by the median turn."""
-        return self.images / statistics.median(self.seconds)
+        """Things a second, by the median turn."""
+        return self.count / statistics.median(self.seconds)
 
     def against(self, other: Times) -> float:
         """How many times as quick as another: the median of the ratios within rounds, as what else a machine does changes slowly."""
         pairs = zip(self.seconds, other.seconds, strict=True)
-        return statistics.median(theirs / ours * self.images / other.images for ours, theirs in pairs)
+        return statistics.median(theirs / ours * self.count / other.count for ours, theirs in pairs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +99,14 @@ class Ground:
         rounds: At the most.
         least: Rounds that are held however long they take.
         deadline: By `time.monotonic`, after which there are no more rounds than the least.
+        rest_s: Between two turns.
     """
 
     folder: Path
     rounds: int
     least: int
     deadline: float
+    rest_s: float = REST_S
 
     @property
     def is_over(self) -> bool:
@@ -103,7 +124,7 @@ class Ground:
             Fell: If it failed.
         """
         with self.begin(each) as process:
-            return process.ready()["facts"]
+            return dict(process.ready()["facts"])
 
     def contest(self, contenders: Sequence[Contender], told: dict[str, str]) -> dict[str, Times]:
         """Times of all that came through.
@@ -120,7 +141,7 @@ class Ground:
                 with _falling(each.name, told):
                     ready = process.ready()
                     process.turn()  # warms up, and leaves the embeddings to be compared
-                    times[each.name] = Times(ready["images"], [], ready["facts"])
+                    times[each.name] = Times(ready["count"], [], ready["facts"])
                     running[each.name] = process
                     print(f"    ready: {each.name}: {ready['facts'].get('is', '')}", flush=True)
             for number, names in enumerate(_orders(running, self.rounds)):
@@ -129,9 +150,9 @@ class Ground:
                 for name in names:
                     if name in told:
                         continue
-                    time.sleep(REST_S)
+                    time.sleep(self.rest_s)
                     with _falling(name, told):
-                        times[name].seconds.append(running[name].turn())
+                        times[name].seconds.append(running[name].turn().seconds)
                 print(f"    round {number + 1}: {_line(times)}", flush=True)
         return {name: each for name, each in times.items() if name not in told and each.seconds}
 
@@ -148,17 +169,17 @@ class Process:
         self._name = contender.name
         self._log = (folder / "logs" / f"{_plain(contender)}.log").absolute()
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        kept = _kept(folder, contender)
-        kept.unlink(missing_ok=True)
+        self._kept = _kept(folder, contender)
+        self._kept.unlink(missing_ok=True)
         command = [
             contender.python,
             "-m",
-            "embedding.contender",
+            "contests.contender",
             contender.call,
             json.dumps(contender.given),
-            str(kept),
+            str(self._kept),
         ]
-        with self._log.open("wb") as log:
+        with self._log.open("wb") as log, _pinned(contender):
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
@@ -190,22 +211,23 @@ class Process:
         """Wait until its work is made."""
         return self._answer(timeout_s)
 
-    def turn(self, timeout_s: float = 600) -> float:
-        """Let it work once; the seconds it took."""
-        return float(self._asked(timeout_s)["seconds"])
+    def turn(self, timeout_s: float = 900, **arguments: Any) -> Turn:
+        """Let it work once, with these arguments.
 
-    def found(self, timeout_s: float = 900) -> dict[str, Any]:
-        """Let it work once; the table that it found."""
-        return dict(self._asked(timeout_s)["found"])
-
-    def _asked(self, timeout_s: float) -> dict[str, Any]:
+        Raises:
+            Fell: If it failed, or gave no answer in time.
+        """
         assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(b"go\n")
+        with contextlib.suppress(OSError):  # the answer, or its absence, says why
+            self._process.stdin.write(json.dumps(arguments).encode() + b"\n")
             self._process.stdin.flush()
-        except OSError:
-            pass  # the answer, or its absence, says why
-        return self._answer(timeout_s)
+        told = self._answer(timeout_s)
+        return Turn(told["seconds"], told["processor_s"], told["anonymous_mb"], told["found"] or {})
+
+    @property
+    def array(self) -> Any:
+        """What the last turn returned, if it was an array."""
+        return np.load(self._kept) if self._kept.is_file() else None
 
     def _answer(self, timeout_s: float) -> dict[str, Any]:
         assert self._process.stdout is not None
@@ -225,11 +247,18 @@ class Process:
         return dict(told)
 
 
-def least_cosine(ours: np.ndarray, theirs: np.ndarray) -> float:
-    """The smallest cosine between embeddings of the same pictures: whether two contenders compute the same network."""
-    first, other = ours.astype(np.float64), theirs.astype(np.float64)
-    lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(other, axis=1)
-    return float(((first * other).sum(axis=1) / np.maximum(lengths, 1e-30)).min())
+@contextlib.contextmanager
+def _pinned(contender: Contender) -> Iterator[None]:
+    """What is started in the block inherits the processors that it may run on."""
+    if not contender.pinned or not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    all_of_them = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(all_of_them)[-contender.threads :])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, all_of_them)
 
 
 @contextlib.contextmanager
@@ -248,7 +277,7 @@ def _orders(names: Sequence[str] | dict[str, Process], rounds: int) -> Iterator[
 
 
 def _line(times: dict[str, Times]) -> str:
-    return ", ".join(f"{name} {each.images / each.seconds[-1]:,.1f}/s" for name, each in times.items() if each.seconds)
+    return ", ".join(f"{name} {each.count / each.seconds[-1]:,.1f}/s" for name, each in times.items() if each.seconds)
 
 
 def _environment(contender: Contender, folder: Path) -> dict[str, str]:
