@@ -23,7 +23,7 @@ from likewise.types import Embeddings, Rows, Scores
 DEPTHS = (10, 100)
 """The k for which recall is measured; a search takes the settings of the next larger one."""
 
-MOST_CANDIDATES = 4096
+MOST_CANDIDATES = 2048
 FIRST = 3
 """Times the depth: so many candidates are scored whatever they look like, to know how far off a neighbour can be."""
 _STEPS = 1.25  # between two counts of candidates that are considered
@@ -153,7 +153,11 @@ def measured(
     depths = [each for each in DEPTHS if each <= truth.shape[1]] or [truth.shape[1]]
     second = _line(MOST_CANDIDATES, partial(_seconds_of_second, passes, queries))
     found: dict[int, list[Setting]] = {depth: [] for depth in depths}
+    enough = 1 - 2 * _NONE_MISSED / (len(queries) * depths[0])
     for done, width in enumerate(passes.widths, start=1):
+        best = [max((each.low for each in settings), default=0.0) for settings in found.values()]
+        if min(best) >= enough and width != passes.widths[-1]:
+            continue  # to look wider only costs time
         named = _without(own, *passes.candidates(queries, MOST_CANDIDATES + 1, width))
         first = _line(MOST_CANDIDATES, partial(_seconds_of_first, passes, queries, width))
         for depth in depths:

@@ -180,7 +180,7 @@ class Exact:
         dim = block.shape[1]
         bound, floor = (CONFIDENCE * np.sqrt(dim) + 16) * UNIT_ROUNDOFF, 4 * dim * _UNDERFLOW
         with np.errstate(over="ignore", invalid="ignore"):
-            rough = np.matmul(queries, block.T, out=memory)
+            rough = _products(queries, block, memory)
             if self._unit:
                 return rough, np.where(lengths < _LARGE, 2 * bound * 1.01 * lengths + floor, np.inf)
             norms = self._norms_of(part, block)
@@ -268,6 +268,14 @@ class _Allowed:
 def _as_part(rows: NDArray[np.int64]) -> _Part:
     """Rising rows as a slice where none is left out: that is a view of an array, and a list of rows a copy."""
     return slice(int(rows[0]), int(rows[-1]) + 1) if rows[-1] - rows[0] + 1 == len(rows) else rows
+
+
+def _products(queries: Embeddings, block: Embeddings, memory: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(q, b) dot products. Of one query row by row: the matrix-vector product of OpenBLAS reads the block at half the speed."""
+    if len(queries) > 1:
+        return np.matmul(queries, block.T, out=memory)
+    np.vecdot(block, queries[0], out=memory[0])
+    return memory
 
 
 class _Shortlist:

@@ -41,11 +41,11 @@ _QUERIES_A_THREAD = 8  # fewer are done before a second thread has woken up
 
 
 def paired(dim: int) -> NDArray[np.int64]:
-    """The order in which the direction of largest variance stands beside that of the smallest, the second beside the last but one, and so on.
+    """The order in which the direction of largest variance stands beside that of the smallest, and so on towards the middle.
 
-    A code of 4 bits is made of each pair; so each has about the same product of variances, and spends its bits on the direction that has
-    more of it. In the order of variance eight times as many candidates were needed for the same recall. Ge, He, Ke, Sun:
-    Optimized Product Quantization, CVPR 2013, section 3.2 (eigenvalue allocation).
+    A code of 4 bits is made of each pair; so each has about the same product of variances, and spends its bits on the direction
+    with more. In the order of variance several times as many candidates were needed for the same recall.
+    Ge, He, Ke, Sun: Optimized Product Quantization, CVPR 2013, section 3.2 (eigenvalue allocation).
     """
     half = np.arange(dim // 2)
     return np.stack([half, dim - 1 - half], axis=1).ravel()
