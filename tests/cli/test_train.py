@@ -59,3 +59,9 @@ def test_a_model_is_trained_and_used(run: Run, classes: Path, tmp_path: Path) ->
     assert "after" in told
     assert f"likewise index PLACE --model {out / 'model.onnx'}" in told.replace("\n", "")
     assert "15 new" in run("-c", tmp_path / "home", "index", classes, "--model", out / "model.onnx").output
+
+
+def test_classes_cannot_be_held_out_of_mined_pairs(run: Run, classes: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    result = run("train", classes, "--mined", "--hold-out", "0.3", "--out", tmp_path / "out", fails=True)
+    assert "likewise evaluate" in str(result.exception)

@@ -19,6 +19,7 @@ from likewise.sources import open_source
 from likewise.train import job, losses, scratch
 from likewise.train.augment import Augmentation
 from likewise.train.backbones import network_of
+from likewise.train.data import Labelled
 from likewise.train.loop import Plan
 from likewise.train.network import Compact
 from likewise.train.recipes import METHODS, Method, Shape
@@ -118,6 +119,16 @@ def test_models_without_a_network_are_refused() -> None:
 def test_too_many_held_out_classes_are_refused(stripes: Path, tmp_path: Path) -> None:
     with pytest.raises(BadArgument, match="hold out fewer"):
         job.train([open_source(str(stripes))], job.Wanted(ANEW, hold_out_classes=0.8), tmp_path)
+
+
+@pytest.mark.parametrize(("classes", "trained", "judges"), [(5, 5, 5), (6, 4, 2)])
+def test_one_class_alone_does_not_judge(classes: int, trained: int, judges: int) -> None:
+    labels = np.repeat(np.arange(classes), 10)
+    names, keys = tuple(f"c{i}" for i in range(classes)), tuple(f"{i}.png" for i in range(len(labels)))
+    whole = Labelled(np.zeros((len(labels), 2, 2, 3), np.uint8), labels, names, keys)
+    left, out = job._split(whole, job.Wanted(ANEW, hold_out_classes=0.2))
+    assert (len(np.unique(left.labels)), len(np.unique(out.labels))) == (trained, judges)
+    assert len(left) + len(out) == len(whole)
 
 
 def test_the_command_line_knows_all_methods_and_losses() -> None:

@@ -46,7 +46,7 @@ class Asked:
     batch: int | None
     rate: float | None
     dim: int | None
-    hold_out: float
+    hold_out: float | None
     hold_out_images: int
     without: Path | None
     mined: bool
@@ -55,6 +55,9 @@ class Asked:
     kept: Literal["int8", "float16", "float32"] | None
     licence: str
     seed: int
+
+
+_HELD_OUT = 0.2
 
 
 @click.command()
@@ -71,10 +74,8 @@ class Asked:
 @click.option("--dim", type=click.IntRange(2), help="Shorten embeddings by PCA to this length.")
 @click.option(
     "--hold-out",
-    default=0.2,
-    show_default=True,
     type=click.FloatRange(0, 0.9),
-    help="Share of the classes, the last by name, that judge and are not trained on.",
+    help="Share of the classes, the last by name, that judge and are not trained on.  [default: 0.2, with --mined none]",
 )
 @click.option(
     "--hold-out-images", default=0, type=click.IntRange(0), help="Images of the other classes that only judge."
@@ -133,7 +134,10 @@ def _wanted(asked: Asked) -> Wanted:
 
     anew = asked.start == "nothing"
     method = _changed(METHODS_OF[asked.method or ("compact" if anew else "proxies")], asked)
-    hold_out = 0.0 if asked.mined else asked.hold_out
+    if asked.mined and asked.hold_out:
+        raise click.UsageError("--mined knows no classes that could be held out: judge it with likewise evaluate")
+    usual = 0.0 if asked.mined else _HELD_OUT
+    hold_out = usual if asked.hold_out is None else asked.hold_out
     return Wanted(
         method=method,
         start="" if anew else asked.start,

@@ -28,6 +28,7 @@ from likewise.types import Card, Embeddings, Pixels, Recipe
 MODEL = "model.onnx"
 CURVES = "curves.png"
 _CHECKED = 64  # pictures whose embeddings are compared after export
+_CLASSES_FOR_TWO = 6  # so many leave four to train on
 _JUDGED = 5000  # held-out pictures that are compared with each other, at the most
 
 
@@ -40,7 +41,8 @@ class Wanted:
         start: Name of the model to start from; empty trains the built-in network from nothing.
         recipe: Of the model, where there is a choice.
         weights: A file instead of its published one.
-        hold_out_classes: Share of the classes, the last by name, that judge and are not trained on.
+        hold_out_classes: Share of the classes, the last by name, that judge and are not trained on. One class alone cannot judge: two do
+            instead, or, of fewer than six classes, a fifth of all images, two of each class at the least.
         hold_out_images: Images of the other classes that judge and are not trained on.
         without: Keys of pictures that are not trained on, whichever source they are in.
         mined: Do without labels: pairs are mined by the starting model.
@@ -209,9 +211,15 @@ def draw_curves(log: Path, picture: Path) -> None:
 
 
 def _split(whole: Labelled, wanted: Wanted) -> tuple[Labelled, Labelled]:
-    count = round(wanted.hold_out_classes * len(whole.names))
+    count, images = round(wanted.hold_out_classes * len(whole.names)), wanted.hold_out_images
+    if count == 1:  # each of its pictures would have none but right neighbours
+        count, images = (
+            (2, images)
+            if len(whole.names) >= _CLASSES_FOR_TWO
+            else (0, images or max(2 * len(whole.names), len(whole) // 5))
+        )
     last = sorted(whole.names)[len(whole.names) - count :]
-    training, judges = held_out(whole, classes=last, images=wanted.hold_out_images, seed=wanted.method.plan.seed)
+    training, judges = held_out(whole, classes=last, images=images, seed=wanted.method.plan.seed)
     if len(training.names) < 2:
         raise BadArgument(f"{len(training.names)} classes would be left to train on: hold out fewer")
     some = np.random.default_rng(wanted.method.plan.seed).permutation(len(judges))[:_JUDGED]
