@@ -84,6 +84,16 @@ def test_chance_goes_with_the_metric_that_is_asked_for(gallery: Collection) -> N
         assert one.chance == pytest.approx(other.chance, rel=0.02)
 
 
+def test_chance_is_that_of_so_many_images_as_pass_a_filter(gallery: Collection) -> None:
+    all_of_them = {hit.key: hit.chance or 1 for hit in gallery.search(stranger(2), k=300, significance=1)}
+    few = gallery.search(stranger(2), k=5, significance=1, where="label = '0' and path like '%7.png'")
+    assert len(few) == 5
+    for hit in few:
+        assert (hit.chance or 1) < all_of_them[hit.key]
+    none = gallery.search(KNOWN, k=5, significance=0.01, where="width > 100000")
+    assert (list(none), list(none.by_chance)) == ([], [])
+
+
 class Backwards:
     """Turns rankings round, and claims inliers of the last when it may."""
 
