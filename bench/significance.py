@@ -7,8 +7,8 @@
         [--splits N] [--most N] [--cache DIR]   # choices of classes, pictures of a class, where embeddings are kept
         [--ways]                                # instead: other ways to say what chance does, on the same pictures
 
-Of each set of classes a fifth is kept out of the gallery: its pictures are strangers, who have no match. Half of the pictures of the
-other classes are the gallery, the other half look for it. Of objects and covers each is left out once.
+Of each set of classes a fifth is kept out of the gallery, each fifth in turn: its pictures are strangers, who have no match. Half of the
+pictures of the other classes are the gallery, the other half look for it. Of objects and covers each is left out once.
 
 Prints for each stated significance the measured rate of false alarms (strangers whose best match is called one) with a 95 % interval
 by resampling classes, the share of the others whose best match is called one and is right, and the share whose best match is right
@@ -35,6 +35,7 @@ from likewise.stores.local import LocalStore
 from likewise.types import Card, Item, Record
 
 STATED = (0.1, 0.03, 0.01, 0.003, 0.001)
+FOLDS = 5
 RESAMPLED = 2000
 
 Array = NDArray[np.float64]
@@ -81,13 +82,13 @@ def interval(values: Sequence[Array], seed: int = 0) -> tuple[float, float, floa
 def split(
     pictures: Pictures, seed: int, most: int
 ) -> tuple[list[NDArray[np.int64]], NDArray[np.int64], list[NDArray[np.int64]]]:
-    """The gallery in classes, others of the same classes, and strangers in classes."""
-    rng = np.random.default_rng(seed)
+    """The gallery in classes, others of the same classes, and strangers in classes; five splits leave out each class once."""
+    rng = np.random.default_rng(seed // FOLDS)
     order = rng.permutation(len(pictures.names))
     names = rng.permutation(np.unique(pictures.names))
     of = {name: order[pictures.names[order] == name][:most] for name in names}
-    out = names[: len(names) // 5]
-    halves = [np.array_split(of[name], 2) for name in names[len(out) :]]
+    out = names[seed % FOLDS :: FOLDS]
+    halves = [np.array_split(of[name], 2) for name in np.setdiff1d(names, out)]
     return [half[0] for half in halves], np.concatenate([half[1] for half in halves]), [of[name] for name in out]
 
 
@@ -231,7 +232,7 @@ def main() -> None:
     for name in ("objects", "covers", "cache"):
         parser.add_argument(f"--{name}", type=Path)
     parser.add_argument("--model", action="append")
-    parser.add_argument("--splits", type=int, default=5)
+    parser.add_argument("--splits", type=int, default=10)
     parser.add_argument("--most", type=int, default=200)
     parser.add_argument("--ways", action="store_true")
     given = parser.parse_args()

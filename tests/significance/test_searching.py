@@ -175,6 +175,9 @@ def test_it_is_refitted_when_images_come_or_go_and_kept_with_a_large_collection(
     (second,) = (tmp_path / ".likewise" / "derived").iterdir()
     assert second != first
     assert len(made.null().best) == 151
+    with Collection.open(tmp_path) as again:
+        monkeypatch.setattr("likewise.significance.sampling._worked_out", None)  # it is on the disk
+        assert np.array_equal(again.null().best, made.null().best)
 
 
 def test_hits_that_are_none_can_be_saved_in_three_ways(gallery: Collection, tmp_path: Path) -> None:
