@@ -191,18 +191,22 @@ def statistics(queries: Array, rows: Array, allowed: NDArray[np.bool_] | None) -
 
 
 def left_out_once(
-    pictures: Pictures, groups: Iterable[tuple[NDArray[np.int64], NDArray[np.int64]]], whole: NDArray[np.int64]
+    pictures: Pictures,
+    groups: Iterable[tuple[NDArray[np.int64], NDArray[np.int64]]],
+    whole: NDArray[np.int64],
+    *,
+    told: bool = False,
 ) -> None:
     """Each object's own pictures are left out of the gallery once, and once they are there, but for the one that looks."""
     strangers, known = [], []
     for own, asked in groups:
-        chances, _, null = pictures.searched(np.setdiff1d(whole, own), asked, told=False)
+        chances, _, null = pictures.searched(np.setdiff1d(whole, own), asked, told=told)
         strangers.append(chances)
         for one in asked:
-            chances, right, null = pictures.searched(np.setdiff1d(whole, [one]), np.array([one]), told=False)
+            chances, right, null = pictures.searched(np.setdiff1d(whole, [one]), np.array([one]), told=told)
             known.append((chances, right))
     fit = f"{null.trimmed} of {len(null.best)} pictures had a relative"
-    told_of(f"not told, a gallery of {len(whole)}", strangers, known, fit)
+    told_of(f"{'told' if told else 'not told'}, a gallery of {len(whole)}", strangers, known, fit)
 
 
 def objects(folder: Path, model: str, cache: Path) -> None:
@@ -211,7 +215,10 @@ def objects(folder: Path, model: str, cache: Path) -> None:
     order = np.argsort([record.key for record in pictures.records])
     pictures.names[order] = [str(i // 4) for i in range(len(order))]
     groups = [np.flatnonzero(pictures.names == name) for name in np.unique(pictures.names)]
-    left_out_once(pictures, [(each, each) for each in groups], np.arange(len(order)))
+    labelled = zip(pictures.records, pictures.names.tolist(), strict=True)
+    pictures.records = [replace(record, metadata={"label": name}) for record, name in labelled]
+    for told in (True, False):
+        left_out_once(pictures, [(each, each) for each in groups], np.arange(len(order)), told=told)
 
 
 def covers(folder: Path, model: str, cache: Path) -> None:
