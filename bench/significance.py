@@ -7,8 +7,8 @@
         [--splits N] [--most N] [--cache DIR]   # choices of classes, pictures of a class, where embeddings are kept
         [--ways]                                # instead: other ways to say what chance does, on the same pictures
 
-Of each set of classes a fifth is kept out of the gallery: its pictures are strangers, who have no match. Half of the pictures of the
-other classes are the gallery, the other half look for it. Of objects and covers each is left out once.
+Of each set of classes a fifth is kept out of the gallery, each fifth in turn: its pictures are strangers, who have no match. Half of the
+pictures of the other classes are the gallery, the other half look for it. Of objects and covers each is left out once.
 
 Prints for each stated significance the measured rate of false alarms (strangers whose best match is called one) with a 95 % interval
 by resampling classes, the share of the others whose best match is called one and is right, and the share whose best match is right
@@ -35,6 +35,7 @@ from likewise.stores.local import LocalStore
 from likewise.types import Card, Item, Record
 
 STATED = (0.1, 0.03, 0.01, 0.003, 0.001)
+FOLDS = 5
 RESAMPLED = 2000
 
 Array = NDArray[np.float64]
@@ -81,13 +82,13 @@ def interval(values: Sequence[Array], seed: int = 0) -> tuple[float, float, floa
 def split(
     pictures: Pictures, seed: int, most: int
 ) -> tuple[list[NDArray[np.int64]], NDArray[np.int64], list[NDArray[np.int64]]]:
-    """The gallery in classes, others of the same classes, and strangers in classes."""
-    rng = np.random.default_rng(seed)
+    """The gallery in classes, others of the same classes, and strangers in classes; five splits leave out each class once."""
+    rng = np.random.default_rng(seed // FOLDS)
     order = rng.permutation(len(pictures.names))
     names = rng.permutation(np.unique(pictures.names))
     of = {name: order[pictures.names[order] == name][:most] for name in names}
-    out = names[: len(names) // 5]
-    halves = [np.array_split(of[name], 2) for name in names[len(out) :]]
+    out = names[seed % FOLDS :: FOLDS]
+    halves = [np.array_split(of[name], 2) for name in np.setdiff1d(names, out)]
     return [half[0] for half in halves], np.concatenate([half[1] for half in halves]), [of[name] for name in out]
 
 
@@ -190,18 +191,22 @@ def statistics(queries: Array, rows: Array, allowed: NDArray[np.bool_] | None) -
 
 
 def left_out_once(
-    pictures: Pictures, groups: Iterable[tuple[NDArray[np.int64], NDArray[np.int64]]], whole: NDArray[np.int64]
+    pictures: Pictures,
+    groups: Iterable[tuple[NDArray[np.int64], NDArray[np.int64]]],
+    whole: NDArray[np.int64],
+    *,
+    told: bool = False,
 ) -> None:
     """Each object's own pictures are left out of the gallery once, and once they are there, but for the one that looks."""
     strangers, known = [], []
     for own, asked in groups:
-        chances, _, null = pictures.searched(np.setdiff1d(whole, own), asked, told=False)
+        chances, _, null = pictures.searched(np.setdiff1d(whole, own), asked, told=told)
         strangers.append(chances)
         for one in asked:
-            chances, right, null = pictures.searched(np.setdiff1d(whole, [one]), np.array([one]), told=False)
+            chances, right, null = pictures.searched(np.setdiff1d(whole, [one]), np.array([one]), told=told)
             known.append((chances, right))
     fit = f"{null.trimmed} of {len(null.best)} pictures had a relative"
-    told_of(f"not told, a gallery of {len(whole)}", strangers, known, fit)
+    told_of(f"{'told' if told else 'not told'}, a gallery of {len(whole)}", strangers, known, fit)
 
 
 def objects(folder: Path, model: str, cache: Path) -> None:
@@ -210,7 +215,10 @@ def objects(folder: Path, model: str, cache: Path) -> None:
     order = np.argsort([record.key for record in pictures.records])
     pictures.names[order] = [str(i // 4) for i in range(len(order))]
     groups = [np.flatnonzero(pictures.names == name) for name in np.unique(pictures.names)]
-    left_out_once(pictures, [(each, each) for each in groups], np.arange(len(order)))
+    labelled = zip(pictures.records, pictures.names.tolist(), strict=True)
+    pictures.records = [replace(record, metadata={"label": name}) for record, name in labelled]
+    for told in (True, False):
+        left_out_once(pictures, [(each, each) for each in groups], np.arange(len(order)), told=told)
 
 
 def covers(folder: Path, model: str, cache: Path) -> None:
@@ -231,7 +239,7 @@ def main() -> None:
     for name in ("objects", "covers", "cache"):
         parser.add_argument(f"--{name}", type=Path)
     parser.add_argument("--model", action="append")
-    parser.add_argument("--splits", type=int, default=5)
+    parser.add_argument("--splits", type=int, default=10)
     parser.add_argument("--most", type=int, default=200)
     parser.add_argument("--ways", action="store_true")
     given = parser.parse_args()

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image as Picture
 
 from likewise.errors import BadArgument
-from likewise.show import Answer, Asked, address, grid, marked, page, printable, score_text
+from likewise.show import Answer, Asked, address, caption_of, grid, marked, page, printable, score_text
 from likewise.types import Hit, Record
 
 COLOURS = [(250, 20, 20), (20, 250, 20), (20, 20, 250), (250, 250, 20), (20, 250, 250)]
@@ -375,3 +375,36 @@ def test_a_region_smaller_than_a_pixel_of_the_thumbnail_is_still_seen() -> None:
     shown = marked(np.zeros((10, 10, 3), np.uint8), (999, 999, 1, 1), (1000, 1000))
     assert shown[9, 9].tolist() == [0, 0, 0]
     assert shown[8, 9].tolist() == [10, 102, 194]
+
+
+def test_a_caption_tells_chance_as_odds_and_as_percent_only_with_the_word() -> None:
+    seldom, often = (replace(hit(1), chance=chance) for chance in (0.0001, 0.25))
+    assert caption_of(seldom) == "1 · 0.5000 · 1 in 10,000"
+    assert caption_of(replace(often, inliers=3)) == "1 · 0.5000 · 3 inliers · 25 % chance"
+
+
+def test_a_page_tells_chance_in_a_line_of_its_own() -> None:
+    one = Answer("q", None, [replace(hit(1), chance=0.0001)], [None])
+    text = page.html([one], title="t")
+    assert "<b>1 · 0.5000</b><span>1 in 10,000 by chance</span>" in text
+    assert "chance" not in page.html([answer_of("")], title="t")
+
+
+def test_a_long_title_does_not_reach_into_the_next() -> None:
+    hits = [replace(hit(i + 1), inliers=5, chance=1e-6, score=12345.678) for i in range(3)]
+    assert len(caption_of(hits[0])) > 35
+    sheet = opened(grid.png(Answer("q", None, hits, [flat(COLOURS[i]) for i in range(3)]), side=128))
+    titles = (pixels_of(sheet)[:18] < 128).all(axis=2).any(axis=0)
+    for column in range(1, 4):
+        between = 8 + column * 144  # the middle of the margin
+        assert not titles[between - 1 : between + 2].any()
+
+
+def test_a_grid_of_no_hits_says_why() -> None:
+    without = opened(grid.png(Answer("q", flat(COLOURS[0]), [], [])))
+    told = opened(
+        grid.png(Answer("q", flat(COLOURS[0]), [], [], note="no good match: the best has 0.5000, 34 % by chance"))
+    )
+    assert told.width > without.width
+    square = pixels_of(told)[60:220, 16 + 240 : -16]
+    assert (square < 100).any()

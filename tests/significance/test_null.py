@@ -8,7 +8,7 @@ import pytest
 from likewise.errors import BadArgument
 from likewise.significance import FEWEST, Null, fitted
 from likewise.types import Metric
-from significance.galleries import Made, World, assert_honest, best_scores
+from strangers import Made, World, assert_honest, best_scores
 
 STATED = (0.1, 0.03, 0.01, 0.003)
 

@@ -84,6 +84,16 @@ def test_chance_goes_with_the_metric_that_is_asked_for(gallery: Collection) -> N
         assert one.chance == pytest.approx(other.chance, rel=0.02)
 
 
+def test_chance_is_that_of_so_many_images_as_pass_a_filter(gallery: Collection) -> None:
+    all_of_them = {hit.key: hit.chance or 1 for hit in gallery.search(stranger(2), k=300, significance=1)}
+    few = gallery.search(stranger(2), k=5, significance=1, where="label = '0' and path like '%7.png'")
+    assert len(few) == 5
+    for hit in few:
+        assert (hit.chance or 1) < all_of_them[hit.key]
+    none = gallery.search(KNOWN, k=5, significance=0.01, where="width > 100000")
+    assert (list(none), list(none.by_chance)) == ([], [])
+
+
 class Backwards:
     """Turns rankings round, and claims inliers of the last when it may."""
 
@@ -165,6 +175,9 @@ def test_it_is_refitted_when_images_come_or_go_and_kept_with_a_large_collection(
     (second,) = (tmp_path / ".likewise" / "derived").iterdir()
     assert second != first
     assert len(made.null().best) == 151
+    with Collection.open(tmp_path) as again:
+        monkeypatch.setattr("likewise.significance.sampling._worked_out", None)  # it is on the disk
+        assert np.array_equal(again.null().best, made.null().best)
 
 
 def test_hits_that_are_none_can_be_saved_in_three_ways(gallery: Collection, tmp_path: Path) -> None:

@@ -89,6 +89,6 @@ def test_numbers_that_are_alike_count_once() -> None:
 def test_groups_whose_members_are_not_alike_are_no_groups() -> None:
     rng = np.random.default_rng(7)
     sample = pareto(rng, 0, 1000)
-    assert tail_of(sample, rng.permutation(1000) % 50).independent > 300
+    assert tail_of(sample, rng.permutation(1000) % 50).independent > 150
     for groups in (np.zeros(1000, np.int64), np.arange(1000)):  # nothing to compare
         assert tail_of(sample, groups).independent == 500

@@ -115,7 +115,8 @@ def odds_text(chance: float | None) -> str:
 
 def caption_of(hit: Hit) -> str:
     """Rank, score and, where they are known, inliers and chance of a hit."""
-    odds = [] if hit.chance is None else [odds_text(hit.chance)]
+    told = odds_text(hit.chance)
+    odds = [] if hit.chance is None else [f"{told} chance" if "%" in told else told]
     return " · ".join([str(hit.rank), score_text(hit.score), *inliers_text(hit), *odds])
 
 

@@ -109,7 +109,8 @@ def _draw(sheet: Picture.Image, cell: _Cell, corner: tuple[int, int], sizes: _Si
     middle = left + side / 2
     colour = cell.frame or INK
     baseline = top - 2 * _FRAME - 5  # the tail of the q stays clear of the frame
-    draw.text((middle, baseline), drawable(cell.title.replace("−", "minus")), colour, font_of(sizes.title), anchor="ms")
+    title = drawable(cell.title.replace("−", "minus"))
+    draw.text((middle, baseline), title, colour, _font_for(draw, title, sizes), anchor="ms")
     if cell.picture is None:
         draw.rectangle((left, top, left + side - 1, top + side - 1), EMPTY)
         told = _wrapped(draw, cell.words, sizes) if cell.words else "cannot be shown"
@@ -171,6 +172,12 @@ def shortened(draw: ImageDraw.ImageDraw, text: str, font: _Font, most: int) -> s
         kept -= 1
         text = f"{whole[: (kept + 1) // 2]}…{whole[len(whole) - kept // 2 :]}"
     return text
+
+
+def _font_for(draw: ImageDraw.ImageDraw, title: str, sizes: _Sizes) -> _Font:
+    """The font of titles, smaller where one would reach into the next."""
+    share = (sizes.side + _MARGIN - 4) / max(1.0, draw.textlength(title, font_of(sizes.title)))
+    return font_of(max(7, int(sizes.title * min(1.0, share))))
 
 
 def _wrapped(draw: ImageDraw.ImageDraw, words: str, sizes: _Sizes) -> str:

@@ -6,11 +6,12 @@ import base64
 import io
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from html import escape
 
 from PIL import Image as Picture
 
-from likewise.show import Answer, Asked, address, caption_of, printable
+from likewise.show import Answer, Asked, address, caption_of, odds_text, printable
 from likewise.types import Hit, Image, Verdict
 
 _STYLE = """
@@ -135,7 +136,9 @@ def _caption(hit: Hit) -> str:
     record = hit.record
     told = ", ".join(f"{name}: {_value(value)}" for name, value in record.metadata.items())
     size = f"<span>{record.width} × {record.height}</span>" if record.width else ""  # 0 where nobody looked
-    return f"<b>{_text(caption_of(hit))}</b>{_name(record.key)}{size}{f'<span>{_text(told)}</span>' if told else ''}"
+    odds = "" if hit.chance is None else f"<span>{odds_text(hit.chance)} by chance</span>"
+    title = caption_of(replace(hit, chance=None))
+    return f"<b>{_text(title)}</b>{odds}{_name(record.key)}{size}{f'<span>{_text(told)}</span>' if told else ''}"
 
 
 def _value(value: object) -> str:

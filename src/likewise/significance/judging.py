@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
@@ -63,9 +64,10 @@ class Judge:
         scores = [hit.score for hit in hits] if by_embedding else [self._score(point, hit) for hit in hits]
         chances = self.null.chances(np.array(scores, np.float64), self.among).tolist()
         told = [replace(hit, chance=chance) for hit, chance in zip(hits, chances, strict=True)]
-        good = [hit for hit in told if hit.inliers or (hit.chance or 0) <= self.significance]
-        chance = [hit for hit in told if hit not in good]
-        return [replace(hit, rank=rank) for rank, hit in enumerate(good, start=1)], chance
+        good = [bool(hit.inliers) or chance <= self.significance for hit, chance in zip(hits, chances, strict=True)]
+        shown = itertools.compress(told, good)
+        left = [hit for hit, is_good in zip(told, good, strict=True) if not is_good]
+        return [replace(hit, rank=rank) for rank, hit in enumerate(shown, start=1)], left
 
     def _score(self, point: Embeddings, hit: Hit) -> float:
         rows = self.store.embedding(hit.key)

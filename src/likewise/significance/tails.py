@@ -68,18 +68,18 @@ def tail_of(sample: Numbers, groups: NDArray[np.int64] | None = None) -> Tail:
 
     Args:
         sample: (n,) in rising order, n at least 2.
-        groups: (n,) a number for each group of the sample whose members may be alike. So far as they are, by the correlation within
-            groups of which numbers are among the largest tenth, many count as few: their likelihood is raised to that power. All
-            are independent unless given.
+        groups: (n,) a number for each group of the sample whose members may be alike. So far as they are, many count as few: their
+            likelihood is raised to that power. All are independent unless given.
 
     Source: Pickands, Annals of Statistics 3(1), 1975; Davison and Smith, JRSS B 52(3), 1990, for peaks over a threshold. The fit is
         that of Zhang and Stephens, Technometrics 51(3), 2009: a grid of θ from the sample, its profile likelihood as weights; here with
-        a normal prior on the shape. Groups count by the design effect of Kish, Survey Sampling, 1965. The threshold is chosen by fit
-        as in Bader, Yan and Zhang, Annals of Applied Statistics 12(1), 2018.
+        a normal prior on the shape. Groups count by the design effect of Kish, Survey Sampling, 1965, with the root of the intraclass
+        correlation in its place: what is rare comes from fewer groups than what is usual (bench/significance.py). The threshold is
+        chosen by fit as in Bader, Yan and Zhang, Annals of Applied Statistics 12(1), 2018.
     """
     most = len(sample) - 1
     counts = [min(most, max(_FEWEST, round(share * len(sample)))) for share in _SHARES]
-    alike = 0.0 if groups is None else _correlation(groups, np.arange(len(sample)) >= 0.9 * len(sample))
+    alike = 0.0 if groups is None else _correlation(groups, sample) ** 0.5
     for count in dict.fromkeys(counts):
         tail = _fitted(sample, count, groups, alike)
         if tail.misfit <= _MISFIT:
@@ -94,9 +94,7 @@ def _fitted(sample: Numbers, count: int, groups: NDArray[np.int64] | None = None
     independent = float(above.sum()) if groups is None else _effective(groups[-count:][above], alike)
     peaks = peaks[above]
     share = len(peaks) / len(sample)
-    if (
-        len(peaks) < 2 or peaks[0] == peaks[-1]
-    ):  # hardly more than one number over and over: nothing to extrapolate from
+    if len(peaks) < 2 or peaks[0] == peaks[-1]:  # hardly more than one number: nothing to extrapolate from
         none = np.zeros(0)
         return Tail(threshold, share, none, none, none, len(peaks), 0.0, 0.0)
     rates, shapes, weights = _weighed(peaks, independent / len(peaks))
@@ -107,15 +105,15 @@ def _fitted(sample: Numbers, count: int, groups: NDArray[np.int64] | None = None
     return Tail(threshold, share, rates, shapes, weights, size, independent, misfit)
 
 
-def _correlation(groups: NDArray[np.int64], flags: NDArray[np.bool_]) -> float:
-    """How alike the flags of one group are, from 0 to 1: the intraclass correlation by analysis of variance."""
+def _correlation(groups: NDArray[np.int64], values: Numbers) -> float:
+    """How alike the values of one group are, from 0 to 1: the intraclass correlation by analysis of variance."""
     _, group, counts = np.unique(groups, return_inverse=True, return_counts=True)
-    size, many = len(flags), len(counts)
+    size, many = len(values), len(counts)
     if not 1 < many < size:
         return 0.0
-    means = np.bincount(group, flags) / counts
-    between = float((counts * np.square(means - flags.mean())).sum()) / (many - 1)
-    within = float(np.square(flags - means[group]).sum()) / (size - many)
+    means = np.bincount(group, values) / counts
+    between = float((counts * np.square(means - values.mean())).sum()) / (many - 1)
+    within = float(np.square(values - means[group]).sum()) / (size - many)
     usual = (size - float(np.square(counts).sum()) / size) / (many - 1)
     total = between + (usual - 1) * within
     return max(0.0, (between - within) / total) if total > 0 else 0.0
