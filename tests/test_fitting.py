@@ -15,6 +15,7 @@ import likewise
 from fakes import MeanColour, Memory, colours, png
 from likewise import encoders, fitting, weights
 from likewise.collection import Collection
+from likewise.compression import Fit
 from likewise.encoders import whitened
 from likewise.encoders.whitening import pca
 from likewise.errors import BadArgument, StoreDamaged, StoreMismatch, WeightsError
@@ -397,6 +398,11 @@ def test_int8_is_measured_and_nothing_is_fitted(tmp_path: Path) -> None:
         assert list(made.store.folder.glob("codebook-*")) == []
 
 
+def test_floating_point_is_neither_fitted_nor_measured(tmp_path: Path) -> None:
+    with Collection.create_fitted(tmp_path, MeanColour(), Memory(colours(30)), Wanted(2), keep="float16") as made:
+        assert (made.store.kept_as, made.store.codebook.fit) == ("float16", Fit())
+
+
 def test_int8_of_nothing_is_a_collection_too(tmp_path: Path) -> None:
     with Collection.create_fitted(tmp_path, MeanColour(), Memory({"a.png": b"torn"}), keep="int8") as made:
         assert made.store.codebook.fit.neighbours is None
@@ -407,6 +413,15 @@ def test_too_few_pictures_for_a_codec_say_how_many_it_takes(tmp_path: Path) -> N
     source = Memory({**colours(300), "torn.png": b"torn"})
     with pytest.raises(BadArgument, match=r"300 pictures to fit pq:2 on, it takes 320: torn\.png: .*keep int8"):
         Collection.create_fitted(tmp_path, MeanColour(), source, keep="pq:2")
+
+
+def test_a_codec_that_does_not_go_with_the_length_is_refused_before_anything_is_embedded(tmp_path: Path) -> None:
+    encoder = MeanColour()
+    for whiten, count in ((None, 5), (Wanted(3), 4)):
+        with pytest.raises(BadArgument, match=f"pq:{count} makes {count} bytes of {count - 1} components"):
+            Collection.create_fitted(tmp_path, encoder, Memory(colours(9)), whiten, keep=f"pq:{count}")
+    assert encoder.calls == 0
+    assert not (tmp_path / ".likewise").exists()
 
 
 def test_another_way_to_keep_embeddings_is_refused(coded: Path, many: Path) -> None:
