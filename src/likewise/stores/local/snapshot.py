@@ -113,3 +113,16 @@ class LocalSnapshot:
                     derived.keep(self._folder, name, state, found)
             known[name] = found
             return found
+
+    @property
+    def is_exact(self) -> bool:
+        """See `Snapshot.is_exact`."""
+        return True
+
+    def note(self, name: str, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+        """See `Snapshot.note`; what was left lies in the folder `derived`."""
+        derived.keep(self._folder, name, self._view.state(self._store.card.fingerprint), arrays)
+
+    def noted(self, name: str) -> Mapping[str, NDArray[np.generic]] | None:
+        """See `Snapshot.noted`."""
+        return derived.load(self._folder, name, self._view.state(self._store.card.fingerprint))
