@@ -33,7 +33,9 @@ _FLAT = 4.0  # levels of 255, root of the mean square: fainter edges are noise, 
 _SAME_COLOUR = 6.0  # levels of 255, in the mean
 _HELD = 32_768  # pictures of which the edges are remembered: 3 kB each
 _MOST_THREADS = 4
-_FEWEST = 3  # places that two pictures must share: an affine map has six unknowns
+_FEWEST = 8  # places that two pictures must share
+_MISSED = 0.004  # shares of a picture's side by which half of the places may miss a cut: 1.5 pixels of 384
+_FINE = 4 * SIDE  # pixels a side of the overlap, before it is shrunk as whole pictures are
 _OVERLAP = 0.4  # of each picture at least, or one is a detail of the other and not a copy
 
 Edges = NDArray[np.int8]
@@ -90,10 +92,10 @@ class Pixels:
 
 
 class Geometry:
-    """As `Pixels`, and where these disagree: what one map, found by local features, makes of one picture agrees with the other.
+    """As `Pixels`, and where these disagree, the pixels of what two pictures share if one is a cut of the other, or has a border.
 
-    Finds cuts, borders and small turns. The map is the affine one of least squares through the inliers of `--rerank geometry`; the edges
-    of the overlap are compared, so that two photographs of one cover are not copies.
+    The cut is the one of least squares through the inliers of `--rerank geometry`. A copy fits it to a fraction of a pixel; another
+    photograph of the same cover is turned or seen at an angle, and does not (docs/LOG.md).
     """
 
     def __init__(self, original: Callable[[Record], Original]) -> None:
@@ -155,9 +157,7 @@ def _agreement(first: Edges | None, second: Edges | None) -> float:
     return float(a @ b / np.sqrt((a @ a) * (b @ b)))
 
 
-def overlap_agreement(
-    first: Image, second: Image, here: NDArray[np.floating], there: NDArray[np.floating]
-) -> float:
+def overlap_agreement(first: Image, second: Image, here: NDArray[np.floating], there: NDArray[np.floating]) -> float:
     """How far two pictures agree where they overlap.
 
     Args:
@@ -167,24 +167,32 @@ def overlap_agreement(
         there: (m, 2) the same places in the second.
 
     Returns:
-        As `Confirmer.agreements`; -1 where they share less than two fifths of either.
+        As `Confirmer.agreements`; -1 where no cut explains the places, or the overlap is less than two fifths of either.
     """
-    ones = np.ones((len(here), 1))
-    affine, *_ = np.linalg.lstsq(np.concatenate([here, ones], axis=1), there, rcond=None)  # (3, 2)
-    steps = (np.arange(64) + 0.5) / 64
-    grid = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
-    moved = grid @ affine[:2] + affine[2]
-    inside = ((moved > 0) & (moved < 1)).all(axis=1)
-    share = float(inside.mean())
-    if min(share, share * abs(float(np.linalg.det(affine[:2])))) < _OVERLAP:
+    scale, shift, missed = _cut_between(np.asarray(here, np.float64), np.asarray(there, np.float64))
+    if missed > _MISSED or scale.min() <= 0:
         return -1.0
-    low, high = grid[inside].min(axis=0), grid[inside].max(axis=0)
-    fine = 4 * SIDE
-    steps = (np.arange(fine) + 0.5) / fine
+    low, high = np.maximum(0, -shift / scale), np.minimum(1, (1 - shift) / scale)
+    share = float(np.prod(np.clip(high - low, 0, None)))
+    if min(share, share * float(np.prod(scale))) < _OVERLAP:
+        return -1.0
+    steps = (np.arange(_FINE) + 0.5) / _FINE
     places = low + np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2) * (high - low)
-    seen = _sampled(first, places).reshape(fine, fine, 3)
-    warped = _sampled(second, places @ affine[:2] + affine[2]).reshape(fine, fine, 3)
-    return _agreement(edges(seen), edges(warped))
+    seen = _sampled(first, places).reshape(_FINE, _FINE, 3)
+    met = _sampled(second, places * scale + shift).reshape(_FINE, _FINE, 3)
+    return _agreement(edges(seen), edges(met))
+
+
+def _cut_between(
+    here: NDArray[np.float64], there: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """(2,) scale and (2,) shift of x and y from one picture to the other by least squares, and by how much half of all places miss it."""
+    middle = here.mean(axis=0)
+    spread = np.square(here - middle).sum(axis=0)
+    scale = np.divide(((here - middle) * there).sum(axis=0), spread, out=np.zeros(2), where=spread > 0)
+    shift = there.mean(axis=0) - scale * middle
+    missed = np.linalg.norm(here * scale + shift - there, axis=1)
+    return scale, shift, float(np.median(missed))
 
 
 def _sampled(picture: Image, places: NDArray[np.float64]) -> Image:
