@@ -7,6 +7,7 @@ what shrinking, compressing and recolouring do to them, and the edges of another
 from __future__ import annotations
 
 import os
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -42,7 +43,7 @@ Edges = NDArray[np.int8]
 
 
 class Confirmer(Protocol):
-    """Looks at pairs of pictures."""
+    """Looks at pairs of pictures; threads may share it."""
 
     def agreements(self, pairs: Sequence[tuple[Record, Record]]) -> NDArray[np.float64]:
         """(m,) how far the pictures of each pair agree, -1 to 1; NaN where one cannot be read. Copies are those of `LEAST` and more."""
@@ -65,16 +66,23 @@ class Pixels:
         """
         self._original, self._most = original, held
         self._held: OrderedDict[str, Edges | None] = OrderedDict()
+        self._guard = threading.Lock()
 
     def agreements(self, pairs: Sequence[tuple[Record, Record]]) -> NDArray[np.float64]:
         """See `Confirmer.agreements`."""
         wanted = {record.content_sha256: record for pair in pairs for record in pair}
-        known = {sha256: self._held[sha256] for sha256 in wanted if sha256 in self._held}
+        with self._guard:
+            known = {sha256: self._held[sha256] for sha256 in wanted if sha256 in self._held}
         missing = [sha256 for sha256 in wanted if sha256 not in known]
-        with ThreadPoolExecutor(min(os.cpu_count() or 1, _MOST_THREADS), thread_name_prefix="likewise-pixels") as pool:
-            known |= dict(zip(missing, pool.map(self._edges, [wanted[each] for each in missing]), strict=True))
+        if missing:
+            known |= self._looked_at([wanted[sha256] for sha256 in missing])
         self._remember(known)
         return np.array([_agreement(known[a.content_sha256], known[b.content_sha256]) for a, b in pairs], np.float64)
+
+    def _looked_at(self, records: Sequence[Record]) -> dict[str, Edges | None]:
+        with ThreadPoolExecutor(min(os.cpu_count() or 1, _MOST_THREADS), thread_name_prefix="likewise-pixels") as pool:
+            found = pool.map(self._edges, records)
+            return {record.content_sha256: each for record, each in zip(records, found, strict=True)}
 
     def _edges(self, record: Record) -> Edges | None:
         try:
@@ -84,11 +92,12 @@ class Pixels:
             return None
 
     def _remember(self, known: dict[str, Edges | None]) -> None:
-        for sha256, found in known.items():
-            self._held[sha256] = found
-            self._held.move_to_end(sha256)
-        while len(self._held) > self._most:
-            self._held.popitem(last=False)
+        with self._guard:
+            for sha256, found in known.items():
+                self._held[sha256] = found
+                self._held.move_to_end(sha256)
+            while len(self._held) > self._most:
+                self._held.popitem(last=False)
 
 
 class Geometry:
@@ -142,8 +151,8 @@ def edges(picture: Image) -> Edges:
     both = np.concatenate([across.reshape(-1), down.reshape(-1)])
     norm = float(np.linalg.norm(both))
     if norm < _FLAT * np.sqrt(both.size):
-        return (small.mean(axis=(0, 1)) - 128).round().astype(np.int8)
-    return np.clip(np.round(both * (1000 / norm)), -127, 127).astype(np.int8)
+        return np.asarray((small.mean(axis=(0, 1)) - 128).round(), np.int8)
+    return np.asarray(np.clip(np.round(both * (1000 / norm)), -127, 127), np.int8)
 
 
 def _agreement(first: Edges | None, second: Edges | None) -> float:

@@ -19,7 +19,7 @@ from likewise.types import Metric, Record
 _ROWS_AT_ONCE = 8192
 _LOOKED_AT_AT_ONCE = 512
 
-Rows1 = NDArray[np.int64]
+SomeRows = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Grouper:
     wanted: Wanted
     path: Callable[[str], str]
 
-    def groups(self, rows: Rows1) -> Iterator[Group]:
+    def groups(self, rows: SomeRows) -> Iterator[Group]:
         """The groups among some rows; those that are nobody's copy are in none.
 
         `kept`: the best image takes all that are copies of it; of the others the best takes its own, and so on. `complete`: it takes one
@@ -58,12 +58,12 @@ class Grouper:
         while len(left) > 1:
             head, left = int(left[0]), left[1:]
             links = self._links(head, left, known)
-            taken = self._taken(head, links, left, known)
+            taken = self._taken(links, left, known)
             if len(taken):
                 yield self._group(head, taken, links, known)
                 left = left[~np.isin(left, taken)]
 
-    def _taken(self, head: int, links: Mapping[int, Member], left: Rows1, known: Mapping[int, Record]) -> Rows1:
+    def _taken(self, links: Mapping[int, Member], left: SomeRows, known: Mapping[int, Record]) -> SomeRows:
         seen = left[np.isin(left, list(links))] if links else left[:0]
         if self.wanted.linkage == "complete":
             taken, rest = [], seen
@@ -82,7 +82,7 @@ class Grouper:
             return np.array(queue, np.int64)
         return seen
 
-    def _links(self, row: int, others: Rows1, known: Mapping[int, Record]) -> dict[int, Member]:
+    def _links(self, row: int, others: SomeRows, known: Mapping[int, Record]) -> dict[int, Member]:
         """Those of some rows that are copies of one, as it sees them."""
         scores = self._scores(row, others)
         mine = known[row]
@@ -100,14 +100,14 @@ class Grouper:
             for i in np.flatnonzero(same | near).tolist()
         }
 
-    def _member(  # noqa: PLR0913 - the fields of a member
+    def _member(
         self, known: Mapping[int, Record], row: int, score: float, same: bool, agreement: float, direct: bool = True
     ) -> Member:
         record = known[row]
         told = None if np.isnan(agreement) else agreement
         return Member(record, row, self.path(record.key), score, same, told, direct)
 
-    def _scores(self, row: int, others: Rows1) -> NDArray[np.float32]:
+    def _scores(self, row: int, others: SomeRows) -> NDArray[np.float32]:
         point = self.snapshot.embeddings(np.array([row]))[0]
         found = np.empty(len(others), np.float32)
         for start in range(0, len(others), _ROWS_AT_ONCE):
@@ -116,7 +116,7 @@ class Grouper:
             found[start : start + len(part)] = plain_scores(point, there, self.metric, unit=self.unit)
         return found
 
-    def _group(self, head: int, taken: Rows1, links: Mapping[int, Member], known: Mapping[int, Record]) -> Group:
+    def _group(self, head: int, taken: SomeRows, links: Mapping[int, Member], known: Mapping[int, Record]) -> Group:
         indirect = np.array([row for row in taken.tolist() if row not in links], np.int64)
         scores = dict(zip(indirect.tolist(), self._scores(head, indirect).tolist(), strict=True))
         copies = [

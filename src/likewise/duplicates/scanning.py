@@ -28,7 +28,7 @@ Watch = Callable[[int, int], None]
 class Scan:
     """One walk over all pairs of a gallery."""
 
-    def __init__(  # noqa: PLR0913 - a gallery, what counts, and what it all depends on
+    def __init__(
         self,
         snapshot: Snapshot,
         metric: Metric,
@@ -53,7 +53,9 @@ class Scan:
         self._live = snapshot.live
         self._components = Components(len(self._live))
         self._counts = np.zeros(4, np.int64)  # looks done, and pairs looked at, refused, unreadable
-        self._asking = np.ones(len(self._live), np.bool_)  # of images of equal bytes one looks for others in place of all
+        self._asking = np.ones(
+            len(self._live), np.bool_
+        )  # of images of equal bytes one looks for others in place of all
 
     def run(self, watch: Watch) -> tuple[list[NDArray[np.int64]], Tally]:
         """Walk, from where the last one stopped if it did.
@@ -121,7 +123,8 @@ class Scan:
             if self._confirmer is not None and len(here):
                 agreements = self._confirmer.agreements(self._pairs(here, there))
                 unknown, copies = np.isnan(agreements), agreements >= LEAST
-                self._counts[1:] += [len(here), np.count_nonzero(~copies & ~unknown), np.count_nonzero(unknown)]
+                refused, unreadable = np.count_nonzero(~copies & ~unknown), np.count_nonzero(unknown)
+                self._counts[1:] += np.array([len(here), refused, unreadable], np.int64)
                 here, there = here[copies], there[copies]
             self._components.join(here, there)
         self._counts[0] = part.done
@@ -149,8 +152,8 @@ class Scan:
 
     def _note(self) -> None:
         settings = np.frombuffer(self._settings.encode(), np.uint8)
-        state = {"parents": self._components.parents, "counts": self._counts, "asking": np.packbits(self._asking)}
-        self._snapshot.note(_NOTE, state | {"settings": settings})
+        asking, parents = np.packbits(self._asking), self._components.parents
+        self._snapshot.note(_NOTE, {"parents": parents, "counts": self._counts, "asking": asking, "settings": settings})
 
 
 def records(snapshot: Snapshot, rows: Rows) -> Mapping[int, Record]:

@@ -145,13 +145,13 @@ class Tally:
 
     Attributes:
         images: That were compared.
-        proposed: Pairs that reached the score and were no exact copies.
+        looked_at: Pairs whose pictures were compared, as their embeddings reached the score.
         refused: Of these, pairs that the pictures themselves did not confirm.
         unreadable: Of these, pairs of which a picture could not be read: they are not copies for us.
     """
 
     images: int
-    proposed: int = 0
+    looked_at: int = 0
     refused: int = 0
     unreadable: int = 0
 

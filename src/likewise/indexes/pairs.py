@@ -38,7 +38,7 @@ class PairsOfBlocks:
     A pair counts as the plain loop scores it: products decide only where their rounding cannot.
     """
 
-    def __init__(  # noqa: PLR0913 - what is compared, and how
+    def __init__(
         self,
         read: Callable[[Rows], Embeddings],
         rows: NDArray[np.int64],
@@ -137,7 +137,10 @@ class _Block:
 
     @classmethod
     def of(
-        cls, read: Callable[[Rows], Embeddings], numbers: NDArray[np.int64], prepared: Callable[[Embeddings], Embeddings]
+        cls,
+        read: Callable[[Rows], Embeddings],
+        numbers: NDArray[np.int64],
+        prepared: Callable[[Embeddings], Embeddings],
     ) -> _Block:
         rows = read(numbers)
         return cls(numbers, rows, prepared(rows), np.asarray(np.einsum("ij,ij->i", rows, rows), np.float32))
