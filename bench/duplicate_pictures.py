@@ -104,7 +104,9 @@ def judge(found: Duplicates, truth: dict[str, tuple[str, str]]) -> None:
     whole = Counter(stem for stem, _ in truth.values())
     pairs = sum(count * (count - 1) // 2 for count in whole.values())
     kinds = "  ".join(f"{kind} {found_kinds[kind]}/{planted_kinds[kind]}" for kind in KINDS)
-    print(f"   precision {right / max(1, right + wrong):.4f}  recall {right / pairs:.4f} of pairs; found with the original: {kinds}")
+    print(
+        f"   precision {right / max(1, right + wrong):.4f}  recall {right / pairs:.4f} of pairs; found with the original: {kinds}"
+    )
     print(f"   wrong: {len(listed)} groups {listed[:LISTED]}")
 
 
@@ -115,7 +117,9 @@ def main() -> None:
         place = Path(folder) / "pictures"
         place.mkdir()
         truth = planted(given, place)
-        print(f"{len(truth):,} pictures, {sum(kind != 'original' for _, kind in truth.values()):,} of them planted copies")
+        print(
+            f"{len(truth):,} pictures, {sum(kind != 'original' for _, kind in truth.values()):,} of them planted copies"
+        )
         for model in given.model or ["compact", "classical"]:
             with Collection.create(Path(folder) / model, encoders.load(model)) as collection:
                 collection.index(place)

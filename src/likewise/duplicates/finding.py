@@ -8,7 +8,7 @@ from likewise.duplicates.confirming import Confirmer, Geometry, Pixels
 from likewise.duplicates.grouping import Grouper
 from likewise.duplicates.scanning import Scan, Watch
 from likewise.duplicates.threshold import threshold
-from likewise.duplicates.types import Duplicates, Verify, Wanted
+from likewise.duplicates.types import Duplicates, Group, Verify, Wanted
 from likewise.images import Limits
 from likewise.queries.reranking import located
 from likewise.rerank import Original
@@ -49,9 +49,13 @@ def find(
     settings = f"{_VERSION} {metric} {least!r} {'' if judge is None else wanted.verify}"
     rows, tally = Scan(snapshot, metric, unit=card.unit, least=least, confirmer=judge, settings=settings).run(watch)
     grouper = Grouper(snapshot, metric, card.unit, least, judge, wanted, store.roots.path)
-    groups = [group for together in rows for group in grouper.groups(together)]
-    groups.sort(key=lambda group: (-sum(copy.record.size_bytes for copy in group.copies), group.kept.row))
+    groups = sorted(grouper.groups(rows), key=_gain)
     return Duplicates(tuple(groups), replace(wanted, metric=metric), found, metric, tally)
+
+
+def _gain(group: Group) -> tuple[int, int]:
+    """What groups are sorted by: those first that save most bytes."""
+    return -sum(copy.record.size_bytes for copy in group.copies), group.kept.row
 
 
 def confirmer(store: Store, verify: Verify, limits: Limits) -> Confirmer | None:

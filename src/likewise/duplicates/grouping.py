@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,8 +44,8 @@ class Grouper:
     wanted: Wanted
     path: Callable[[str], str]
 
-    def groups(self, rows: SomeRows) -> Iterator[Group]:
-        """The groups among some rows; those that are nobody's copy are in none.
+    def groups(self, together: Iterable[SomeRows]) -> Iterator[Group]:
+        """The groups among rows that hang together; those that are nobody's copy are in none.
 
         `kept`: the best image takes all that are copies of it; of the others the best takes its own, and so on. `complete`: it takes one
         after the other, as long as each is a copy of all. `single`: all that hang together.
@@ -53,7 +53,24 @@ class Grouper:
         Raises:
             StoreBusy: If rows get other numbers meanwhile.
         """
-        known = records(self.snapshot, rows)
+        waiting: list[SomeRows] = []
+        count = 0
+        for rows in together:
+            waiting.append(rows)
+            count += len(rows)
+            if count >= _ROWS_AT_ONCE:
+                yield from self._groups(waiting)
+                waiting, count = [], 0
+        yield from self._groups(waiting)
+
+    def _groups(self, together: Sequence[SomeRows]) -> Iterator[Group]:
+        if not together:
+            return
+        known = records(self.snapshot, np.concatenate(together))  # one question for many
+        for rows in together:
+            yield from self._groups_among(rows, known)
+
+    def _groups_among(self, rows: SomeRows, known: Mapping[int, Record]) -> Iterator[Group]:
         left = np.array(sorted(rows.tolist(), key=lambda row: order(known[row], self.wanted.keep)), np.int64)
         while len(left) > 1:
             head, left = int(left[0]), left[1:]

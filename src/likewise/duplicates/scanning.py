@@ -114,6 +114,9 @@ class Scan:
         yield from scan.parts(int(self._counts[0]))
 
     def _take(self, part: Part) -> None:
+        self._counts[0] = part.done
+        if not len(part.first):
+            return
         first, second = (np.searchsorted(self._live, rows) for rows in (part.first, part.second))
         step = _LOOKED_AT_AT_ONCE if self._confirmer is not None else max(1, len(first))
         for start in range(0, len(first), step):
@@ -127,7 +130,6 @@ class Scan:
                 self._counts[1:] += np.array([len(here), refused, unreadable], np.int64)
                 here, there = here[copies], there[copies]
             self._components.join(here, there)
-        self._counts[0] = part.done
 
     def _pairs(self, here: NDArray[np.int64], there: NDArray[np.int64]) -> list[tuple[Record, Record]]:
         first, second = self._live[here], self._live[there]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from likewise.duplicates.confirming import HELD
 from likewise.duplicates.types import Threshold, Wanted
 from likewise.errors import BadArgument
 from likewise.significance import FEWEST, fitted
@@ -10,6 +11,9 @@ from likewise.types import Metric
 
 VERIFIED, UNVERIFIED = 4.0, 0.001
 """Unrelated pictures that may reach the score with a picture: where each pair is looked at afterwards, and where the score decides."""
+
+VERIFIED_AT_EASE = 64.0
+"""The same where pictures are so few that what is compared of them stays in memory: then each is decoded once, and looks cost nothing."""
 
 
 def threshold(snapshot: Snapshot, wanted: Wanted, metric: Metric) -> Threshold:
@@ -20,8 +24,7 @@ def threshold(snapshot: Snapshot, wanted: Wanted, metric: Metric) -> Threshold:
 
     Args:
         snapshot: Of the gallery.
-        wanted: Score or significance; where neither is given, the significance is `VERIFIED` or `UNVERIFIED`, or the smallest that the
-            gallery can tell.
+        wanted: Score or significance; where neither is given, the significance is one of the three above, or the smallest that the gallery can tell.
         metric: Of the scores.
 
     Raises:
@@ -40,8 +43,14 @@ def threshold(snapshot: Snapshot, wanted: Wanted, metric: Metric) -> Threshold:
         if wanted.verify != "none":
             return Threshold(float("-inf"), None, pairs)
         raise BadArgument(f"{error}; or say from which score on images are copies, such as --score 0.98") from error
-    asked = wanted.significance or (UNVERIFIED if wanted.verify == "none" else VERIFIED)
+    asked = wanted.significance or _usual(wanted, count)
     chance = min(1.0, asked / (count - 1))
     if wanted.significance is None:
         chance = max(chance, null.finest() * (1 + 1e-9))
     return Threshold(null.score(chance), chance, pairs)
+
+
+def _usual(wanted: Wanted, count: int) -> float:
+    if wanted.verify == "none":
+        return UNVERIFIED
+    return VERIFIED_AT_EASE if wanted.verify == "pixels" and count <= HELD else VERIFIED

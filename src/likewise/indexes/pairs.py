@@ -12,7 +12,7 @@ from likewise.errors import BadArgument
 from likewise.indexes.exact import CONFIDENCE, UNIT_ROUNDOFF, plain_scores
 from likewise.types import Embeddings, Metric, Rows, Scores
 
-_FIRST_ROWS, _SECOND_ROWS = 4096, 2048  # multiplied at once: 32 MB of scores, whatever the gallery has
+_FIRST_ROWS, _SECOND_ROWS = 2048, 1024  # multiplied at once: 8 MB of scores, whatever the gallery has
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,9 @@ class PairsOfBlocks:
         starts = range(0, count, tall)
         looks = [-(-(count - top) // wide) for top in starts]
         done, of = 0, sum(looks)
+        memory = np.empty(
+            (min(tall, count), min(wide, count)), np.float32
+        )  # fresh memory for each would cost more than the sums
         for top, here in zip(starts, looks, strict=True):
             if done + here <= start:
                 done += here
@@ -88,7 +91,7 @@ class PairsOfBlocks:
                 if done <= start:
                     continue
                 other = _Block.of(self._read, self._rows[left : left + wide], self._prepared)
-                yield Part(done, of, *self._passing(block, other, above=left - top))
+                yield Part(done, of, *self._passing(block, other, left - top, memory))
 
     def _prepared(self, rows: Embeddings) -> Embeddings:
         """Rows whose products say how alike they are: of unit norm for the cosine."""
@@ -97,24 +100,25 @@ class PairsOfBlocks:
         norms = np.linalg.norm(rows, axis=1, keepdims=True)
         return np.asarray(np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0), np.float32)
 
-    def _passing(self, block: _Block, other: _Block, above: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _passing(
+        self, block: _Block, other: _Block, above: int, memory: NDArray[np.float32]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Pairs of a row of each, the second behind the first in the gallery."""
+        bound = 3 * (CONFIDENCE * np.sqrt(block.ready.shape[1]) + 16) * UNIT_ROUNDOFF
         with np.errstate(over="ignore", invalid="ignore"):
-            rough = block.ready @ other.ready.T
-            bound = 3 * (CONFIDENCE * np.sqrt(block.ready.shape[1]) + 16) * UNIT_ROUNDOFF
-            if self._metric == "cosine":
-                floor, error = np.float64(self._least), bound
-            else:  # |x - y|² = |x|² + |y|² - 2 x·y, which is to be at most the square of the distance
-                rough *= -2
-                rough += block.squares[:, None]
-                rough += other.squares
-                np.negative(rough, out=rough)
-                floor = np.float64(-np.square(min(self._least, 0.0)) if self._least <= 0 else np.inf)
-                largest = np.sqrt(block.squares.max(initial=0)) + np.sqrt(other.squares.max(initial=0))
-                error = bound * float(largest) ** 2
-        places = np.flatnonzero(~(rough < floor - error))  # what is not a number is not hopeless
+            rough = np.matmul(block.ready, other.ready.T, out=memory[: len(block.ready), : len(other.ready)])
+            floor, error = self._least, float(bound)
+            if self._metric == "l2":  # x·y - |x|²/2 - |y|²/2 is half of minus the squared distance
+                rough -= block.squares[:, None] / 2
+                rough -= other.squares / 2
+                floor = -(min(self._least, 0.0) ** 2) / 2 if self._least <= 0 else np.inf
+                error *= float(np.sqrt(block.squares.max()) + np.sqrt(other.squares.max())) ** 2
+            hopeless = _below(floor - error)
+            if rough.max() < hopeless:
+                return block.numbers[:0], other.numbers[:0]
+        places = np.flatnonzero(~(rough < hopeless))  # what is not a number is not hopeless
         lines, columns = np.divmod(places, rough.shape[1])
-        values = rough.reshape(-1)[places].astype(np.float64)
+        values = rough[lines, columns].astype(np.float64)
         behind = columns + above > lines
         lines, columns, values = lines[behind], columns[behind], values[behind]
         sure = values >= floor + error
@@ -124,6 +128,13 @@ class PairsOfBlocks:
             scores = plain_scores(block.rows[line], other.rows[columns[these]], self._metric, unit=self._unit)
             sure[these] = scores >= np.float32(self._least)
         return block.numbers[lines[sure]], other.numbers[columns[sure]]
+
+
+def _below(value: float) -> np.float32:
+    """The same number in float32, rounded down: compared with one of float64, a block would be copied."""
+    with np.errstate(over="ignore"):
+        narrow = np.float32(value)
+    return np.float32(np.nextafter(narrow, np.float32(-np.inf)))
 
 
 @dataclass(frozen=True, slots=True)
