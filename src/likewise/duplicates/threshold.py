@@ -24,7 +24,8 @@ def threshold(snapshot: Snapshot, wanted: Wanted, metric: Metric) -> Threshold:
 
     Args:
         snapshot: Of the gallery.
-        wanted: Score or significance; where neither is given, the significance is one of the three above, or the smallest that the gallery can tell.
+        wanted: Score or significance; where neither is given, the significance is one of the three above, or the smallest that the
+            gallery can tell.
         metric: Of the scores.
 
     Raises:
