@@ -1,10 +1,9 @@
 """Duplicates among very many rows: planted groups found again, time, and memory that does not grow with the pairs.
 
-Usage: python bench/duplicates.py [--rows 200000] [--dim 64] [--groups 5000] [--significance 0.001] [--index] [--threads 1]
+Usage: python bench/duplicates.py [--rows 200000] [--dim 64] [--groups 5000] [--index lists] [--verify none --score 0.98] [--threads 1]
 
 Rows are clustered, of a stated intrinsic dimension, and lie in a store of their own on the disk. A planted copy is its original moved by
---moved of its length in a random direction. No picture is looked at: the score decides. --index asks the store for the nearest rows of each
-row, as is done where the store has an approximate index, instead of multiplying blocks.
+--moved of its length in a random direction. No picture is there to be looked at: who verifies candidates knows the truth, or nobody does.
 """
 
 from __future__ import annotations
@@ -30,7 +29,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--moved", type=float, default=0.05)
     parser.add_argument("--significance", type=float, default=None)
     parser.add_argument("--score", type=float, default=None)
-    parser.add_argument("--index", action="store_true")
+    parser.add_argument("--index", choices=["exact", "lists", "graph"], default="exact")
+    parser.add_argument("--verify", choices=["truth", "none"], default="truth")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
@@ -43,7 +43,10 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import numpy as np
 
 from likewise import duplicates
+from likewise.duplicates import finding
+from likewise.duplicates.threshold import threshold
 from likewise.stores.local import LocalStore
+from likewise.stores.local.indexing import Wish
 from likewise.types import Card, Recipe, Record
 
 AT_ONCE = 8192
@@ -111,24 +114,20 @@ def fill(store: LocalStore) -> np.ndarray:
     return of
 
 
-class Indexed:
-    """A store that says of its snapshots that they are asked for neighbours."""
+class Verifier:
+    """Knows the truth, as pixels would."""
 
-    def __init__(self, store: LocalStore) -> None:
-        self._store = store
+    def __init__(self, of: np.ndarray) -> None:
+        self._of = of
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
+    def agreements(self, pairs: Any) -> np.ndarray:
+        """1 for copies."""
+        return np.array([float(self._of[row_of(a)] == self._of[row_of(b)]) for a, b in pairs])
 
-    def snapshot(self) -> Any:
-        """As of the store."""
-        snapshot = self._store.snapshot()
 
-        class Asked(type(snapshot)):  # type: ignore[misc]
-            is_exact = False
-
-        snapshot.__class__ = Asked
-        return snapshot
+def row_of(record: Record) -> int:
+    """The row that a record was written to."""
+    return int(record.key.removesuffix(".jpg"))
 
 
 def main() -> None:
@@ -143,10 +142,19 @@ def main() -> None:
                 f"{GIVEN.rows:,} × {GIVEN.dim}, intrinsic dimension {GIVEN.intrinsic}, {GIVEN.clusters:,} clusters, "
                 f"{GIVEN.groups:,} groups of 2 to 6 ({planted:,} pairs), copies moved by {GIVEN.moved}; {GIVEN.threads} threads"
             )
-            wanted = duplicates.Wanted(significance=GIVEN.significance, score=GIVEN.score, verify="none")
+            if GIVEN.index != "exact":
+                with store.write() as writer:
+                    writer.note_index(Wish(kind=GIVEN.index))
+                kept, seconds, _ = watched(store.bring_index_up_to_date)
+                print(f"{kept}; {seconds:.1f} s")
+            verify = "none" if GIVEN.verify == "none" else "pixels"
+            if GIVEN.verify == "truth":
+                finding.confirmer = lambda *_: Verifier(of)
+            wanted = duplicates.Wanted(significance=GIVEN.significance, score=GIVEN.score, verify=verify)
+            fitted, seconds, peak = watched(lambda: threshold(store.snapshot(), wanted, "cosine"))
+            print(f"score {fitted.score:.4f}: {seconds:.1f} s, {peak:.0f} MB at most")
             before = anonymous_mb()
-            asked: Any = Indexed(store) if GIVEN.index else store
-            found, seconds, peak = watched(lambda: duplicates.find(asked, wanted))
+            found, seconds, peak = watched(lambda: duplicates.find(store, wanted))
             right = wrong = 0
             for group in found:
                 numbers = of[[group.kept.row, *(copy.row for copy in group.copies)]]
@@ -156,8 +164,8 @@ def main() -> None:
                 right, wrong = right + same, wrong + pairs - same
             chance = found.threshold.by_chance
             print(
-                f"{'neighbours of each row' if GIVEN.index else 'blocks'}: score {found.threshold.score:.4f}"
-                f"{'' if chance is None else f', {chance:.3g} pairs by chance'}; {len(found):,} groups\n"
+                f"{GIVEN.index}, verified by {GIVEN.verify}: "
+                f"{'' if chance is None else f'{chance:.3g} pairs by chance; '}{found.tally.looked_at:,} looks, {len(found):,} groups\n"
                 f"pairs: recall {right / planted:.4f}, precision {right / max(1, right + wrong):.4f} ({wrong:,} wrong)\n"
                 f"{seconds:.1f} s, anonymous memory {before:.0f} MB before, {peak:.0f} MB at most"
             )

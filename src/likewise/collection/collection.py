@@ -353,7 +353,7 @@ class Collection:
         """What tells files, keys and words apart for this collection; `standard_input` reads what `-` stands for."""
         return Reader(self.store, lambda: self.encoder, self.limits, standard_input)
 
-    def search_many(
+    def search_many(  # noqa: PLR0913 - as many as of `search`
         self,
         queries: Iterable[Query | Skipped],
         k: int = 7,

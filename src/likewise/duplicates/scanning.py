@@ -107,7 +107,7 @@ class Scan:
         rows = self._live[self._asking]
         scan: PairsOfBlocks | PairsOfNeighbours
         read, nearest = self._snapshot.embeddings, self._snapshot.nearest
-        if self._snapshot.is_exact or not np.isfinite(least):
+        if self._snapshot.is_exact(self._metric) or not np.isfinite(least):
             scan = PairsOfBlocks(read, rows, least, self._metric, unit=self._unit)
         else:
             scan = PairsOfNeighbours(read, lambda queries, k: nearest(queries, k, self._metric), rows, least)

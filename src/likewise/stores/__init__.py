@@ -110,8 +110,7 @@ class Snapshot(Protocol):
         """
         ...
 
-    @property
-    def is_exact(self) -> bool:
+    def is_exact(self, metric: Metric | None = None) -> bool:
         """Whether `nearest` compares with every row; where not, asking it for each row is quicker than to compare all pairs."""
         ...
 
