@@ -22,6 +22,7 @@ from likewise.significance.judging import Judge
 from likewise.stores import Store
 from likewise.types import Embeddings, Hit, Image, Metric, Skipped
 
+_COPIES = 16  # hits behind the k-th that are looked at at least, as they may be copies of the first k
 _BATCH = 64  # queries searched, and pictures embedded, at once; no hit depends on it
 
 Row: TypeAlias = NDArray[np.float32]
@@ -202,7 +203,7 @@ def _folded(find: Find, fold: Fold) -> Find:
 
     def answer(asked: Sequence[Query], at: Embeddings, count: int) -> list[list[Hit]]:
         folded: list[list[Hit]] = [[] for _ in asked]
-        pending, depth = list(range(len(asked))), count
+        pending, depth = list(range(len(asked))), count + _COPIES
         while pending:
             answers = find([asked[i] for i in pending], at[pending], depth)
             for i, hits in zip(pending, answers, strict=True):

@@ -164,7 +164,7 @@ def _list(found: Duplicates, end: bytes) -> None:
             click.echo(f"likewise: {each.key}: {each.reason}: left out", err=True)
         left_out += 1
     if left_out:
-        click.echo(f"likewise: {number(left_out, 'copy').replace('copys', 'copies')} left out", err=True)
+        click.echo(f"likewise: {left_out:,} {'copy' if left_out == 1 else 'copies'} left out", err=True)
 
 
 def _write_page(collection: Collection, found: Duplicates, target: Path) -> None:

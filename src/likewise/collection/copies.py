@@ -44,7 +44,7 @@ def shown(
     if not group.exact:
         note += f"; least alike: {score_text(group.weakest.score)}"
     if more:
-        note += f"; {more:,} more copies are not shown"
+        note += f"; {more:,} more {'copy is' if more == 1 else 'copies are'} not shown"
     title = f"{number}. {len(group.copies) + 1:,} times the same picture"
     return ShownGroup(title, note, [one(group.kept, "", True), *copies])
 
@@ -57,14 +57,16 @@ def _title(copy: Member) -> str:
 
 def notes(found: Duplicates) -> Mapping[str, str]:
     """What a reader of the groups should know."""
-    told = {"images": f"{found.tally.images:,}", "groups": f"{len(found):,}"}
+    told = {"groups": f"{len(found):,} among {found.tally.images:,} images"}
     told["could go"] = f"{len(found.expendable):,} images, {found.expendable_bytes:,} bytes"
     if found.threshold is None:
         return told | {"copies are": "equal bytes"}
     score, chance = found.threshold.score, found.threshold.by_chance
-    told["candidates"] = f"pairs that score {score_text(score)}" if score > float("-inf") else "all pairs"
+    told["candidates"] = f"pairs that score {score_text(score)} and more" if score > float("-inf") else "all pairs"
     if chance is not None:
-        told["by chance"] = f"about {chance:.2g} of {found.threshold.pairs:,} pairs of unrelated pictures score so"
+        told["by chance"] = (
+            f"about {_rounded(chance)} of all {found.threshold.pairs:,} pairs would score so if all were unrelated"
+        )
     verified = {
         "pixels": "by the pixels of the whole picture",
         "geometry": "by pixels, also of cuts",
@@ -78,6 +80,10 @@ def notes(found: Duplicates) -> Mapping[str, str]:
             f"{found.tally.unreadable:,} pairs of which an original could not be read: taken for no copies"
         )
     return told
+
+
+def _rounded(count: float) -> str:
+    return f"{count:,.0f}" if count >= 10 else f"{count:.2g}"
 
 
 def to_json(found: Duplicates) -> dict[str, object]:

@@ -91,14 +91,19 @@ class Scan:
             found = records(self._snapshot, rows)
             marks[start : start + len(rows)] = [int(found[row].content_sha256[:16], 16) for row in rows.tolist()]
         order = np.argsort(marks, kind="stable")
-        same = np.flatnonzero(marks[order][1:] == marks[order][:-1])
-        for start in range(0, len(same), _RECORDS_AT_ONCE):
-            places = same[start : start + _RECORDS_AT_ONCE]
-            first, second = order[places], order[places + 1]
-            found = records(self._snapshot, self._live[np.concatenate([first, second])])
-            pairs = zip(self._live[first].tolist(), self._live[second].tolist(), strict=True)
-            equal = np.array([found[a].content_sha256 == found[b].content_sha256 for a, b in pairs])
-            self._components.join(first[equal], second[equal])
+        equal = np.zeros(len(order) + 1, np.bool_)
+        equal[1:-1] = marks[order][1:] == marks[order][:-1]
+        alike = order[equal[1:] | equal[:-1]]
+        firsts: dict[str, int] = {}  # of the hashes that begin alike
+        for start in range(0, len(alike), _RECORDS_AT_ONCE):
+            places = alike[start : start + _RECORDS_AT_ONCE]
+            found = records(self._snapshot, self._live[places])
+            pairs = np.empty((len(places), 2), np.int64)
+            for i, place in enumerate(places.tolist()):
+                if firsts and marks[next(iter(firsts.values()))] != marks[place]:
+                    firsts.clear()
+                pairs[i] = place, firsts.setdefault(found[int(self._live[place])].content_sha256, place)
+            self._components.join(pairs[:, 0], pairs[:, 1])
         places = np.arange(len(self._live))
         self._asking = self._components.roots(places) == places
 
