@@ -27,7 +27,6 @@ from likewise.images.spoiling import SPOILINGS, spoiled
 from likewise.sources import paths
 
 KINDS = ("same", "half", "recompress", *SPOILINGS)
-LISTED = 8
 
 
 def arguments() -> argparse.Namespace:
@@ -40,6 +39,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--copies", type=int, default=3, help="of a picture that has some")
     parser.add_argument("--most", type=int, default=1_000_000, help="pictures of the folders, drawn at random")
     parser.add_argument("--odd", action="store_true", help="copies of the other half of the pictures")
+    parser.add_argument("--listed", type=int, default=8, help="groups of more than one picture that are named")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
 
@@ -80,7 +80,7 @@ def copies(
             yield kind, ".jpg" if kind == "jpeg" else ".png", spoiled(picture, kind, draw)
 
 
-def judge(found: Duplicates, truth: dict[str, tuple[str, str]]) -> None:
+def judge(found: Duplicates, truth: dict[str, tuple[str, str]], most: int) -> None:
     """Print what was found, by kind, and what is wrong."""
     groups = [
         [member.key.rpartition("/")[2] for member in (group.kept, *group.copies)] for group in found if group.copies
@@ -107,7 +107,7 @@ def judge(found: Duplicates, truth: dict[str, tuple[str, str]]) -> None:
     print(
         f"   precision {right / max(1, right + wrong):.4f}  recall {right / pairs:.4f} of pairs; found with the original: {kinds}"
     )
-    print(f"   wrong: {len(listed)} groups {listed[:LISTED]}")
+    print(f"   wrong: {len(listed)} groups {listed[:most]}")
 
 
 def main() -> None:
@@ -135,7 +135,7 @@ def main() -> None:
                             f"{model}, {verify}: score {found.threshold.score:.4f} ({chance:.3g} pairs by chance), "
                             f"{tally.looked_at:,} looks, {len(found):,} groups, {seconds:.1f} s"
                         )
-                        judge(found, truth)
+                        judge(found, truth, given.listed)
 
 
 if __name__ == "__main__":

@@ -76,7 +76,9 @@ class Scan:
         if self._least is not None:
             with self._noting() as note:
                 for part in self._parts(self._least):
-                    self._take(part)
+                    if len(part.first):
+                        self._take(part)
+                    self._counts[0] = part.done  # behind the pairs: an interruption between them takes the part again
                     watch(part.done, part.of)
                     note()
         _, looked_at, refused, unreadable = self._counts.tolist()
@@ -119,9 +121,6 @@ class Scan:
         yield from scan.parts(int(self._counts[0]))
 
     def _take(self, part: Part) -> None:
-        self._counts[0] = part.done
-        if not len(part.first):
-            return
         first, second = (np.searchsorted(self._live, rows) for rows in (part.first, part.second))
         step = _LOOKED_AT_AT_ONCE if self._confirmer is not None else max(1, len(first))
         for start in range(0, len(first), step):
