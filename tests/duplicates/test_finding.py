@@ -175,6 +175,26 @@ def test_a_walk_that_was_interrupted_goes_on_where_it_was(gallery: Collection, m
     assert other[0] == 1  # another question begins anew
 
 
+def test_pairs_that_were_not_yet_looked_at_are_taken_again_after_an_interruption(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gallery = likewise.index(album(tmp_path / "album"), collection=tmp_path, model="classical")
+    monkeypatch.setattr(scanning, "_LOOKED_AT_AT_ONCE", 20)
+    honest, asked = finding.confirmer, Asked()
+
+    class Torn:
+        def agreements(self, pairs: Sequence[tuple[Record, Record]]) -> np.ndarray:
+            if len(asked.counts) == 2:
+                raise Interrupted
+            return asked.agreements(pairs) * 0
+
+    monkeypatch.setattr(finding, "confirmer", lambda *_: Torn())
+    with pytest.raises(Interrupted):
+        gallery.duplicates()
+    monkeypatch.setattr(finding, "confirmer", honest)
+    assert names(gallery.duplicates()) == SAME
+
+
 def blocks_of(rows: int) -> type:
     class Small(scanning.PairsOfBlocks):
         def __init__(self, *given: object, **named: object) -> None:
