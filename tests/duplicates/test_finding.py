@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import likewise
 from duplicates.photos import album, encoded, photo, write
 from likewise.collection import Collection
 from likewise.duplicates import Duplicates, Wanted, find, finding, scanning
+from likewise.duplicates.confirming import Geometry
 from likewise.duplicates.threshold import UNVERIFIED, VERIFIED_AT_EASE, threshold
 from likewise.errors import BadArgument, StoreBusy
 from likewise.significance import fitted
@@ -87,6 +89,26 @@ def test_geometry_finds_cuts_too(tmp_path: Path) -> None:
     gallery = likewise.index(tmp_path / "album", collection=tmp_path, model="classical")
     assert names(gallery.duplicates()) == set()
     assert names(gallery.duplicates(Wanted(verify="geometry"))) == {frozenset({"whole.png", "cut.png"})}
+
+
+def test_geometry_looks_at_fewer_candidates_than_pixels_unless_told_how_many(
+    gallery: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+    monkeypatch.setattr(Geometry, "_overlapping", lambda *_: looks.append(1) or -1.0)
+    found = gallery.duplicates(Wanted(verify="geometry"))
+    assert names(found) == SAME
+    few, looks[:] = len(looks), []
+    assert few < found.tally.refused
+    gallery.duplicates(Wanted(verify="geometry", significance=26.0))
+    assert len(looks) > few
+
+
+def test_what_is_gone_is_not_worth_a_look(gallery: Collection) -> None:
+    known = next(record for _, record in gallery.store.records())
+    is_worth = finding._worth(gallery.store, Wanted(verify="geometry", score=0.5), "cosine")
+    assert is_worth(known, known)
+    assert not is_worth(known, replace(known, key="gone"))
 
 
 def test_of_a_few_images_all_pairs_are_looked_at(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ class Wanted:
     "--significance",
     type=click.FloatRange(0, min_open=True),
     metavar="S",
-    help="Or so high that a picture has S by chance.  [default: 64; 4 of very many, or with geometry; 0.001 with none]",
+    help="Or so high that a picture has S by chance.  [default: 64; 4 of very many, or for geometry; 0.001 with none]",
 )
 @click.option(
     "--verify",

@@ -112,8 +112,16 @@ class Geometry:
     photograph of the same cover is turned or seen at an angle, and does not (docs/LOG.md).
     """
 
-    def __init__(self, original: Callable[[Record], Original]) -> None:
+    def __init__(
+        self,
+        original: Callable[[Record], Original],
+        is_worth: Callable[[Record, Record], bool] = lambda _first, _second: True,
+    ) -> None:
         """Say where pictures are.
+
+        Args:
+            original: The picture of a record.
+            is_worth: Whether local features are to be compared of two pictures that differ as wholes.
 
         Raises:
             MissingExtra: If OpenCV is not installed.
@@ -121,14 +129,15 @@ class Geometry:
         matcher = load_rerank("geometry").matcher
         assert matcher is not None  # noqa: S101 - geometry is one
         self._matcher: Matcher = matcher
-        self._original, self._pixels = original, Pixels(original)
+        self._original, self._is_worth, self._pixels = original, is_worth, Pixels(original)
 
     def agreements(self, pairs: Sequence[tuple[Record, Record]]) -> NDArray[np.float64]:
         """See `Confirmer.agreements`."""
         found = self._pixels.agreements(pairs)
         for i in np.flatnonzero(found < LEAST).tolist():
-            first, second = (self._original(record) for record in pairs[i])
-            found[i] = max(found[i], self._overlapping(first, second))
+            if self._is_worth(*pairs[i]):
+                first, second = (self._original(record) for record in pairs[i])
+                found[i] = max(found[i], self._overlapping(first, second))
         return found
 
     def _overlapping(self, first: Original, second: Original) -> float:

@@ -54,4 +54,4 @@ def threshold(snapshot: Snapshot, wanted: Wanted, metric: Metric) -> Threshold:
 def _usual(wanted: Wanted, count: int) -> float:
     if wanted.verify == "none":
         return UNVERIFIED
-    return VERIFIED_AT_EASE if wanted.verify == "pixels" and count <= HELD else VERIFIED
+    return VERIFIED_AT_EASE if count <= HELD else VERIFIED

@@ -30,8 +30,8 @@ class Wanted:
     Attributes:
         score: That two embeddings must reach; by significance unless given.
         significance: How many unrelated pictures may reach the score with a picture, by chance, among all of the gallery: there are
-            half as many such pairs as pictures times this. Unless given, 64 where they are verified afterwards (4 by
-            geometry, or of more than 32,768 pictures), and 0.001 where they are not.
+            half as many such pairs as pictures times this. Unless given, 64 where they are verified afterwards (4 of
+            more than 32,768 pictures, and for what geometry looks at), and 0.001 where they are not.
         verify: Who has the last word on a pair.
         linkage: Who must be a copy of whom in a group.
         keep: Which image of a group is kept.
