@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise import images
+from likewise.duplicates.folding import Fold, Folding
 from likewise.encoders import Encoder, TextEncoder
 from likewise.errors import BadArgument, BadImage
 from likewise.filters import Filter
@@ -21,10 +22,14 @@ from likewise.significance.judging import Judge
 from likewise.stores import Store
 from likewise.types import Embeddings, Hit, Image, Metric, Skipped
 
+_COPIES = 16  # hits behind the k-th that are looked at at least, as they may be copies of the first k
 _BATCH = 64  # queries searched, and pictures embedded, at once; no hit depends on it
 
 Row: TypeAlias = NDArray[np.float32]
 """(dim,): one embedding."""
+
+Find: TypeAlias = Callable[[Sequence[Query], Embeddings, int], list[list[Hit]]]
+"""Queries, where they stand, and how many hits of each are wanted → these hits, best first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,7 @@ def search(  # noqa: PLR0913 - how it is asked, and how it is answered
     rerank: Chain | None = None,
     where: Filter | None = None,
     significance: float | None = None,
+    fold: Folding | None = None,
 ) -> Iterator[Found | Skipped]:
     """Find the k most similar images of a gallery for each query, in the order of the queries.
 
@@ -66,6 +72,7 @@ def search(  # noqa: PLR0913 - how it is asked, and how it is answered
         rerank: Makes the answers better; none unless given.
         where: Which images may be found; all unless given. The answers are those of a gallery that holds no others.
         significance: The chance up to which a hit is shown; hits are told without their chance, and all of them, unless given.
+        fold: Puts copies under the best of them, so that k different pictures are found; none unless given.
 
     Yields:
         For each query its hits, or why it was skipped.
@@ -79,6 +86,7 @@ def search(  # noqa: PLR0913 - how it is asked, and how it is answered
         raise BadArgument(f"k is {k}: ask for at least 1 neighbour")
     used, limits = metric or encoder.card.metric, limits or images.Limits()
     judge = None if significance is None else Judge.of(store, used, significance, where)
+    folding = None if fold is None else fold.by(used)
     rest = iter(queries)
     while group := list(itertools.islice(rest, _BATCH)):
         parts = [term.part for query in group if isinstance(query, Query) for term in query.terms]
@@ -94,7 +102,8 @@ def search(  # noqa: PLR0913 - how it is asked, and how it is answered
                 return store.search(at, count, metric, where)
             return reranked(store, rerank, asked, at, count, metric=used, limits=limits, where=where)
 
-        for found, point in zip(_found(find, group, points, k), points, strict=True):
+        answer = find if folding is None else _folded(find, folding)
+        for found, point in zip(_found(answer, group, points, k), points, strict=True):
             yield found if judge is None else _judged(found, point, judge, by_embedding=rerank is None)
 
 
@@ -189,8 +198,26 @@ def _of_one_picture(query: Query | Skipped, point: Row | Skipped) -> Row | Skipp
     return point
 
 
+def _folded(find: Find, fold: Fold) -> Find:
+    """Asks for more until there are so many hits that are no copies of each other, or there are no more."""
+
+    def answer(asked: Sequence[Query], at: Embeddings, count: int) -> list[list[Hit]]:
+        folded: list[list[Hit]] = [[] for _ in asked]
+        pending, depth = list(range(len(asked))), count + _COPIES
+        while pending:
+            answers = find([asked[i] for i in pending], at[pending], depth)
+            for i, hits in zip(pending, answers, strict=True):
+                folded[i] = fold([hit for hit in hits if hit.key not in asked[i].left_out])
+            sizes = zip(pending, answers, strict=True)
+            pending = [i for i, hits in sizes if len(folded[i]) < count and len(hits) == depth]
+            depth *= 2
+        return folded
+
+    return answer
+
+
 def _found(
-    find: Callable[[Sequence[Query], Embeddings, int], list[list[Hit]]],
+    find: Find,
     group: Sequence[Query | Skipped],
     points: Sequence[Row | Skipped],
     k: int,

@@ -192,6 +192,7 @@ class Hit:
         inliers: Places that the query and the image share by one geometry; None where nobody looked, or could.
         chance: The probability that the best match of an unrelated picture in this gallery has an embedding at least so similar;
             None where nobody asked.
+        folded: Copies of it that were hits too, and stand under it instead; none where nobody asked.
     """
 
     rank: int
@@ -201,6 +202,7 @@ class Hit:
     path: str = ""
     inliers: int | None = None
     chance: float | None = None
+    folded: tuple[Hit, ...] = ()
 
     @property
     def key(self) -> str:

@@ -483,3 +483,32 @@ def test_a_snapshot_remembers_what_was_worked_out_of_its_state(store: Store) -> 
         writer.delete(["a"])
     store.snapshot().remembered("x", make)
     assert len(made) == 2
+
+
+def test_a_note_of_a_state_is_found_at_that_state_only_and_the_last_one_counts(store: Store, make: Make) -> None:
+    add(store, "a", "b", "c")
+    held = store.snapshot()
+    assert held.noted("work") is None
+    for count in (1, 2):
+        held.note("work", {"done": np.arange(count)})
+    for opened in (store, make(CARD)):
+        found = opened.snapshot().noted("work")
+        assert found is not None
+        assert found["done"].tolist() == [0, 1]
+    assert held.noted("other") is None
+    add(store, "d")
+    assert store.snapshot().noted("work") is None
+
+
+def test_the_part_that_a_filter_leaves_keeps_no_notes(store: Store) -> None:
+    add(store, "a", "b", "c")
+    part = store.snapshot(Filter.parse("key = 'a'"))
+    part.note("work", {"done": np.arange(2)})
+    assert part.noted("work") is None
+    assert store.snapshot().noted("work") is None
+
+
+def test_a_store_says_whether_neighbours_are_exact(store: Store) -> None:
+    add(store, "a", "b", "c")
+    assert store.snapshot().is_exact()
+    assert store.snapshot().is_exact("l2")

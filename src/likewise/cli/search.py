@@ -53,6 +53,7 @@ class Wanted:
     rerank: WantedRerank
     limits: WantedLimits
     significance: float | None
+    fold: bool
 
 
 @click.command()
@@ -89,6 +90,7 @@ class Wanted:
     type=click.FloatRange(0, 1, min_open=True),
     help="Only hits that an unrelated picture has with at most this probability, such as 0.001: maybe none. 1 shows all, with theirs.",
 )
+@click.option("--fold", is_flag=True, help="Copies of a better hit stand under it, and -k counts different pictures.")
 @limit_options
 @click.pass_context
 def search(context: click.Context, /, **given: Any) -> int:
@@ -131,6 +133,7 @@ def search(context: click.Context, /, **given: Any) -> int:
             rerank=chain,
             where=wanted.where,
             significance=wanted.significance,
+            fold=wanted.fold,
         ):
             if isinstance(answer, Skipped):
                 failed += 1

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Self
 
 from likewise import compression, encoders, fitting, images, ingest, significance, verify
+from likewise import duplicates as copies
 from likewise import search as searching
 from likewise.collection import narrowing, pictures
 from likewise.collection.hits import Hits
 from likewise.collection.narrowing import Where
 from likewise.collection.places import find, home
 from likewise.compression import Codebook
+from likewise.duplicates.folding import Folding
 from likewise.encoders import Encoder, whitened
 from likewise.encoders.runtimes import Precision, Runtime
 from likewise.encoders.whitened import Whitened
@@ -57,6 +59,7 @@ class Collection:
         self._load = load
         self._chains: dict[str, Chain] = {}
         self._met: set[Field] = set()
+        self._folding: Folding | None = None
 
     @classmethod
     def create(cls, folder: str | Path, encoder: Encoder, *, keep: str | Codebook | None = None) -> Self:
@@ -280,6 +283,7 @@ class Collection:
         rerank: str | Chain | None = None,
         where: Where | None = None,
         significance: float | None = None,
+        fold: bool = False,
     ) -> Hits:
         """The k images most like a picture, a part of one, words, an image of the gallery, or a mix of these.
 
@@ -296,6 +300,7 @@ class Collection:
             where: Which images may be found, such as `"folder = 'tiger' and width > 1000"`: docs/filters.md.
             significance: Only hits that an unrelated picture would have with at most this probability, such as 0.001; there may be
                 none. With 1 all are told with their chance: docs/significance.md.
+            fold: Put copies of a better hit under it (`Hit.folded`), so that there are k different pictures: docs/duplicates.md.
 
         Raises:
             SourceError: If something that is named is not there or cannot be read.
@@ -308,7 +313,9 @@ class Collection:
             MissingExtra: If it needs an extra that is not installed.
         """
         asked = self.query(query, plus=plus, minus=minus, region=region, with_self=with_self)
-        (answer,) = self.search_many([asked], k, metric=metric, rerank=rerank, where=where, significance=significance)
+        (answer,) = self.search_many(
+            [asked], k, metric=metric, rerank=rerank, where=where, significance=significance, fold=fold
+        )
         if isinstance(answer, Skipped):
             raise BadImage(f"{answer.key}: {answer.reason}")
         return answer
@@ -347,7 +354,7 @@ class Collection:
         """What tells files, keys and words apart for this collection; `standard_input` reads what `-` stands for."""
         return Reader(self.store, lambda: self.encoder, self.limits, standard_input)
 
-    def search_many(
+    def search_many(  # noqa: PLR0913 - as many as of `search`
         self,
         queries: Iterable[Query | Skipped],
         k: int = 7,
@@ -356,6 +363,7 @@ class Collection:
         rerank: str | Chain | None = None,
         where: Where | None = None,
         significance: float | None = None,
+        fold: bool = False,
     ) -> Iterator[Hits | Skipped]:
         """As `search`, in batches; a query that cannot be used costs one `Skipped`."""
         chain = self._chain(rerank) if isinstance(rerank, str) else rerank
@@ -370,6 +378,7 @@ class Collection:
             rerank=chain,
             where=wanted,
             significance=significance,
+            fold=self._folds() if fold else None,
         )
         for answer in found:
             yield answer if isinstance(answer, Skipped) else Hits(self, answer, chain, wanted, significance)
@@ -403,6 +412,28 @@ class Collection:
             BadArgument: If there are too few images.
         """
         return significance.fitted(self.store.snapshot(), metric or self.store.card.metric)
+
+    def duplicates(
+        self, wanted: copies.Wanted | None = None, watch: Callable[[int, int], None] = lambda _done, _of: None
+    ) -> copies.Duplicates:
+        """The images that are the same picture again, exactly or nearly; nothing is deleted: docs/duplicates.md.
+
+        Args:
+            wanted: What counts as a copy, and which one is kept.
+            watch: Told (looks done, looks in all).
+
+        Raises:
+            BadArgument: If nobody can say from which score on images are copies.
+            MissingExtra: If geometry is wanted and OpenCV is not installed.
+            StoreBusy: If the collection is compacted meanwhile.
+        """
+        return copies.find(self.store, wanted or copies.Wanted(), limits=self.limits, watch=watch)
+
+    def _folds(self) -> Folding:
+        """One for all searches: it remembers the pictures that it has seen."""
+        if self._folding is None:
+            self._folding = Folding(self.store, self.limits)
+        return self._folding
 
     def _chain(self, text: str) -> Chain:
         """Rerankers by name, each chain once: geometry remembers the pictures that it has seen."""

@@ -15,7 +15,7 @@ from likewise.filters import Filter
 from likewise.queries import ByImage, ByKey, ByText, Query, Term, sign_of
 from likewise.queries.reranking import explained
 from likewise.rerank import Chain
-from likewise.show import Answer, Asked, odds_text, score_text
+from likewise.show import Answer, Asked, copies_text, odds_text, score_text
 from likewise.types import Hit
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Hits(Sequence[Hit]):
         return len(self._found.hits)
 
     def __repr__(self) -> str:
-        lines = [f"{hit.rank:3d}  {hit.score:9.4f}  {hit.key}" for hit in self]
+        lines = [" ".join([f"{hit.rank:3d}  {hit.score:9.4f}  {hit.key}", *copies_text(hit)]) for hit in self]
         told = self._told_of_chance()
         return "\n".join([f"{len(self)} images like {self.query.name}", *lines, *told])
 
@@ -157,7 +157,10 @@ class Hits(Sequence[Hit]):
         """The query and the hits as plain values."""
         hits = [
             {"rank": hit.rank, "score": hit.score, "inliers": hit.inliers, "chance": hit.chance, "path": hit.path}
-            | {"row": hit.row}
+            | {
+                "row": hit.row,
+                "folded": [{"key": each.key, "score": each.score, "path": each.path} for each in hit.folded],
+            }
             | asdict(hit.record)
             for hit in self
         ]

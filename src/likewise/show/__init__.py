@@ -66,6 +66,42 @@ class Answer:
         return self.asked or (Asked("query", self.query, self.picture),)
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One picture of a group.
+
+    Attributes:
+        name: Its key.
+        path: As `Hit.path`.
+        picture: None when it cannot be shown.
+        title: To stand first below it.
+        told: More lines below it.
+        kept: Whether it is the one that the others are compared with.
+    """
+
+    name: str
+    path: str
+    picture: Image | None
+    title: str
+    told: Sequence[str] = ()
+    kept: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ShownGroup:
+    """Pictures that belong together.
+
+    Attributes:
+        title: Of the group.
+        note: What is to be known of it.
+        pictures: The kept one first.
+    """
+
+    title: str
+    note: str
+    pictures: Sequence[Shown]
+
+
 def marked(picture: Image, region: tuple[int, int, int, int], size: tuple[int, int]) -> Image:
     """A thumbnail with a region framed, and all else made pale.
 
@@ -114,10 +150,22 @@ def odds_text(chance: float | None) -> str:
 
 
 def caption_of(hit: Hit) -> str:
-    """Rank, score and, where they are known, inliers and chance of a hit."""
+    """Rank, score and, where they are known, inliers, chance and copies of a hit."""
     told = odds_text(hit.chance)
     odds = [] if hit.chance is None else [f"{told} chance" if "%" in told else told]
-    return " · ".join([str(hit.rank), score_text(hit.score), *inliers_text(hit), *odds])
+    return " · ".join([str(hit.rank), score_text(hit.score), *inliers_text(hit), *odds, *copies_text(hit)])
+
+
+def copies_text(hit: Hit) -> list[str]:
+    """How many copies are folded under a hit; empty where there are none.
+
+    >>> from likewise.types import Record
+    >>> copy = Hit(1, 0.5, Record("a", "", 0, 0, 0, 0), 0)
+    >>> copies_text(Hit(1, 0.5, Record("b", "", 0, 0, 0, 0), 0, folded=(copy,)))
+    ['+1 copy']
+    """
+    count = len(hit.folded)
+    return [f"+{count:,} {'copy' if count == 1 else 'copies'}"] if count else []
 
 
 def inliers_text(hit: Hit) -> list[str]:

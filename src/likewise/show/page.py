@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from html import escape
 
 from PIL import Image as Picture
 
-from likewise.show import Answer, Asked, address, caption_of, odds_text, printable
+from likewise.show import Answer, Asked, ShownGroup, address, caption_of, odds_text, printable
 from likewise.types import Hit, Image, Verdict
 
 _STYLE = """
@@ -58,18 +58,49 @@ def html(answers: Sequence[Answer], *, title: str, notes: Mapping[str, str] | No
     Returns:
         The whole document; originals are linked by file:// where they are plain files.
     """
-    facts = "".join(f"<dt>{_text(name)}</dt><dd>{_text(value)}</dd>" for name, value in (notes or {}).items())
     contents = ""
     if len(answers) > 1:
         lines = "".join(f'<li><a href="#q{i}">{_name(each.query)}</a></li>' for i, each in enumerate(answers, 1))
         contents = f'<nav aria-label="Queries"><ol>{lines}</ol></nav>'
-    sections = "".join(_section(i, answer) for i, answer in enumerate(answers, 1))
+    return _document(title, notes, contents, "".join(_section(i, answer) for i, answer in enumerate(answers, 1)))
+
+
+def groups(shown: Iterable[ShownGroup], *, title: str, notes: Mapping[str, str] | None = None) -> str:
+    """A page with groups of pictures, each with one that is kept.
+
+    Args:
+        shown: In the order of the page.
+        title: Of the page.
+        notes: Facts for its head.
+
+    Returns:
+        As `html`.
+    """
+    return _document(title, notes, "", "".join(_group(i, group) for i, group in enumerate(shown, 1)))
+
+
+def _document(title: str, notes: Mapping[str, str] | None, contents: str, sections: str) -> str:
+    facts = "".join(f"<dt>{_text(name)}</dt><dd>{_text(value)}</dd>" for name, value in (notes or {}).items())
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none';img-src data:;style-src 'unsafe-inline'\">"
         f"<title>{_text(title)}</title><style>{_STYLE}</style></head>\n"
         f"<body><h1>{_name(title)}</h1>{f'<dl>{facts}</dl>' if facts else ''}{contents}\n<main>{sections}</main></body></html>\n"
+    )
+
+
+def _group(number: int, group: ShownGroup) -> str:
+    pictures = ""
+    for each in group.pictures:
+        told = "".join(f"<span>{_text(line)}</span>" for line in each.told)
+        sign = "<em>✓ keep</em>" if each.kept else ""
+        caption = f"{sign}<b>{_text(each.title)}</b>{_name(each.name)}{told}"
+        kind = ' class="right"' if each.kept else ""
+        pictures += f"<li{kind}>{_figure(each.picture, each.name, caption, address(each.path))}</li>"
+    return (
+        f'<section aria-labelledby="g{number}"><h2 id="g{number}">{_name(group.title)}</h2><p>{_text(group.note)}</p>'
+        f'<ol class="hits">{pictures}</ol></section>\n'
     )
 
 

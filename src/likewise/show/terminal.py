@@ -15,7 +15,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from likewise.show import Answer, address, caption_of, odds_text, printable, score_text
+from likewise.show import Answer, ShownGroup, address, caption_of, odds_text, printable, score_text
 from likewise.types import Hit, Image
 
 if TYPE_CHECKING:
@@ -40,13 +40,30 @@ def table(answer: Answer) -> RenderableType:
     judged = any(hit.chance is not None for hit in answer.hits)
     if judged:
         rows.add_column("by chance", justify="right")
+    folded = any(hit.folded for hit in answer.hits)
+    if folded:
+        rows.add_column("copies", justify="right")
     rows.add_column("size", justify="right")
     rows.add_column("path", overflow="fold")
     for hit in answer.hits:
         size = f"{hit.record.width} × {hit.record.height}"
         inliers = ["–" if hit.inliers is None else f"{hit.inliers:,}"] if counted else []
         odds = [odds_text(hit.chance)] if judged else []
-        rows.add_row(str(hit.rank), score_text(hit.score), *inliers, *odds, size, _path(hit))
+        copies = [f"+{len(hit.folded):,}" if hit.folded else ""] if folded else []
+        rows.add_row(str(hit.rank), score_text(hit.score), *inliers, *odds, *copies, size, _path(hit))
+    return rows
+
+
+def group(shown: ShownGroup) -> RenderableType:
+    """One line for each picture of a group, the kept one first; a path is never cut."""
+    title = Text(printable(f"{shown.title}: {shown.note}"), overflow="fold")
+    rows = Table(title=title, title_justify="left", box=None, pad_edge=False, show_header=False)
+    for _ in range(3):
+        rows.add_column()
+    rows.add_column(overflow="fold")
+    for each in shown.pictures:
+        told = " · ".join(each.told)
+        rows.add_row("keep" if each.kept else "copy", each.title, told, _linked(each.path or each.name, each.path))
     return rows
 
 
@@ -171,8 +188,12 @@ def _absent() -> Text:
 
 
 def _path(hit: Hit) -> Text:
-    text = Text(printable(hit.path or hit.key), overflow="fold")
-    link = address(hit.path)
+    return _linked(hit.path or hit.key, hit.path)
+
+
+def _linked(name: str, path: str) -> Text:
+    text = Text(printable(name), overflow="fold")
+    link = address(path)
     if link:
         text.stylize(Style(link=link))
     return text

@@ -110,6 +110,18 @@ class Snapshot(Protocol):
         """
         ...
 
+    def is_exact(self, metric: Metric | None = None) -> bool:
+        """Whether `nearest` compares with every row; where not, asking it for each row is quicker than to compare all pairs."""
+        ...
+
+    def note(self, name: str, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+        """Leave what a long work on this state has brought so far, in the place of what was left before, for whoever goes on with it."""
+        ...
+
+    def noted(self, name: str) -> Mapping[str, NDArray[np.generic]] | None:
+        """What was left under a name at this state; None if nothing was, or it was lost."""
+        ...
+
 
 class Store(Protocol):
     """A gallery of one card's embeddings.

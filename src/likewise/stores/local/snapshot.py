@@ -113,3 +113,18 @@ class LocalSnapshot:
                     derived.keep(self._folder, name, state, found)
             known[name] = found
             return found
+
+    def is_exact(self, metric: Metric | None = None) -> bool:
+        """See `Snapshot.is_exact`."""
+        return self._store.is_exact_in(self._view, metric)
+
+    def note(self, name: str, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+        """See `Snapshot.note`; what was left lies in the folder `derived`, and of a part nothing is."""
+        if self._part is None:
+            derived.keep(self._folder, name, self._view.state(self._store.card.fingerprint), arrays)
+
+    def noted(self, name: str) -> Mapping[str, NDArray[np.generic]] | None:
+        """See `Snapshot.noted`."""
+        if self._part is not None:
+            return None
+        return derived.load(self._folder, name, self._view.state(self._store.card.fingerprint))

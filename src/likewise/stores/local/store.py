@@ -441,12 +441,19 @@ class LocalStore:
         self, view: View, queries: Embeddings, k: int, metric: Metric | None, part: Part | None = None
     ) -> tuple[Scores, Rows]:
         """As `nearest`, in one state, or a part of it."""
+        return self._index_in(view, metric).search(view.codec.asked(queries), k, None if part is None else part.mask)
+
+    def is_exact_in(self, view: View, metric: Metric | None) -> bool:
+        """Whether `nearest_in` compares with every row."""
+        return isinstance(self._index_in(view, metric), Exact)
+
+    def _index_in(self, view: View, metric: Metric | None) -> Index:
         chosen: Metric = metric or self.card.metric
         with self._guard:
             index = view.indexes.get(chosen)
             if index is None:
                 index = view.indexes[chosen] = self._opened(view, chosen)
-        return index.search(view.codec.asked(queries), k, None if part is None else part.mask)
+        return index
 
     def _opened(self, view: View, metric: Metric) -> Index:
         live = None if view.live.all() else view.live
