@@ -409,6 +409,15 @@ def test_too_few_pictures_for_a_codec_say_how_many_it_takes(tmp_path: Path) -> N
         Collection.create_fitted(tmp_path, MeanColour(), source, keep="pq:2")
 
 
+def test_a_codec_that_does_not_go_with_the_length_is_refused_before_anything_is_embedded(tmp_path: Path) -> None:
+    encoder = MeanColour()
+    for whiten, count in ((None, 5), (Wanted(3), 4)):
+        with pytest.raises(BadArgument, match=f"pq:{count} makes {count} bytes of {count - 1} components"):
+            Collection.create_fitted(tmp_path, encoder, Memory(colours(9)), whiten, keep=f"pq:{count}")
+    assert encoder.calls == 0
+    assert not (tmp_path / ".likewise").exists()
+
+
 def test_another_way_to_keep_embeddings_is_refused(coded: Path, many: Path) -> None:
     with pytest.raises(StoreMismatch, match="keeps pq:4: go without --keep int8"):
         likewise.index(many, collection=coded, model="pixels", whiten=CODED["whiten"], keep="int8")

@@ -94,6 +94,14 @@ def test_a_gallery_that_is_too_small_for_a_codec_is_told(tmp_path: Path) -> None
         evaluate_kept(made, MeanColour(), ways("pq:2"), folder=tmp_path)
 
 
+def test_a_codec_that_does_not_go_with_the_length_is_refused_before_anything_is_embedded(tmp_path: Path) -> None:
+    gallery, classes = separate(3)
+    made, encoder = benchmark(gallery, gallery, classes_of(classes, without_self=True)), MeanColour()
+    with pytest.raises(BadArgument, match="pq:5 makes 5 bytes of 4 components"):
+        evaluate_kept(made, encoder, ways("int8", "pq:5"), folder=tmp_path)
+    assert encoder.calls == 0
+
+
 def test_rerankers_see_what_is_kept(tmp_path: Path) -> None:
     gallery, classes = meaningless(300)
     made = benchmark(gallery, gallery, classes_of(classes, without_self=True), ("mAP",))

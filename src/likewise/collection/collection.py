@@ -105,12 +105,13 @@ class Collection:
             watch: Told of every step.
 
         Raises:
-            BadArgument: If there is a collection already, or there are too few pictures for what is wanted.
+            BadArgument: If there is a collection already, or pictures are too few, or embeddings too short, for what is wanted.
             UnknownName: If embeddings cannot be kept so.
         """
         place, wanted = home(folder), compression.compression(keep)
         if (place / database.FILE_NAME).exists():
             raise BadArgument(f"{place} is a collection already: what it is made with was chosen when it was made")
+        wanted.check(encoder.card.dim if whiten is None else whiten.dim)
         with LocalStore.create(place / fitting.SAMPLE_FOLDER, encoder.card) as sample:
             found = fitting.fit_all(source, encoder, whiten, wanted, store=sample, options=options, watch=watch)
         made = encoder if found.whitening is None else whitened.behind(encoder, found.whitening)

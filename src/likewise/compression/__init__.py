@@ -149,6 +149,14 @@ class Compression:
         """Whether embeddings stay the floating point that they are, so that there is no cost to measure."""
         return self.name in ("float32", "float16")
 
+    def check(self, dim: int) -> None:
+        """Refuse embeddings of a length that does not go with the number behind the name.
+
+        Raises:
+            BadArgument: If it does not.
+        """
+        self.family.check(self.number, dim)
+
     def made(self, dim: int, *, unit: bool) -> Codebook:
         """The codec where nothing is fitted.
 

@@ -53,13 +53,18 @@ class ProductQuantiser:
         self._off = int(axes < turn.shape[1])  # one component more
 
     @classmethod
-    def fit(cls, number: int, rows: Embeddings, *, unit: bool, seed: int) -> Self:
-        """See `Codec.fit`; `number` parts."""
-        count, dim = rows.shape
+    def check(cls, number: int, dim: int) -> None:
+        """See `Codec.check`."""
         if not 1 <= number <= dim:
             raise BadArgument(
                 f"pq:{number} makes {number} bytes of {dim} components: ask for 1 to {dim}, or take int8, which keeps one for each"
             )
+
+    @classmethod
+    def fit(cls, number: int, rows: Embeddings, *, unit: bool, seed: int) -> Self:
+        """See `Codec.fit`; `number` parts."""
+        count, dim = rows.shape
+        cls.check(number, dim)
         if count < _LEVELS:
             raise BadArgument(f"pq:{number} is fitted on {_LEVELS} embeddings at least, and here are {count}")
         turn = _principal_turn(rows, number)

@@ -29,6 +29,10 @@ class Int8:
         self._dim, self._unit = dim, unit
 
     @classmethod
+    def check(cls, number: int, dim: int) -> None:
+        """See `Codec.check`; any length will do."""
+
+    @classmethod
     def fit(cls, number: int, rows: Embeddings, *, unit: bool, seed: int) -> Self:  # noqa: ARG003 - nothing is fitted
         """See `Codec.fit`."""
         return cls(rows.shape[1], unit=unit)

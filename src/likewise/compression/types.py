@@ -77,6 +77,15 @@ class Codec(Protocol):
     """Embeddings that it must be fitted on at least; 0 if nothing is fitted."""
 
     @classmethod
+    def check(cls, number: int, dim: int) -> None:
+        """Refuse a number that does not go with the length of the embeddings, before any is made.
+
+        Raises:
+            BadArgument: If it does not.
+        """
+        ...
+
+    @classmethod
     def fit(cls, number: int, rows: Embeddings, *, unit: bool, seed: int) -> Self:
         """Make one for embeddings like these.
 

@@ -109,10 +109,12 @@ def evaluate_kept(  # noqa: PLR0913 - all that a figure depends on
 
     Raises:
         UnknownName: As `evaluate`.
-        BadArgument: As `evaluate`; and if the gallery is too small to fit a codec on.
+        BadArgument: As `evaluate`; and if the gallery is too small to fit a codec on, or the embeddings are too short for it.
         StoreMismatch: As `evaluate`.
     """
     measures = {name: measure(name) for name in metrics or benchmark.metrics}
+    for each in compressions:
+        each.check(encoder.card.dim)
     place = folder or cache_folder(benchmark, encoder)
     with ExitStack() as opened:
 
