@@ -26,7 +26,7 @@ def encoder() -> MeanColour:
     return MeanColour()
 
 
-@pytest.fixture(params=["float32", "float16"])
+@pytest.fixture(params=["float32", "float16", "int8"])
 def store(tmp_path: Path, encoder: MeanColour, request: pytest.FixtureRequest) -> LocalStore:
     return LocalStore.create(tmp_path / ".likewise", encoder.card, request.param)
 
