@@ -15,6 +15,7 @@ import likewise
 from fakes import MeanColour, Memory, colours, png
 from likewise import encoders, fitting, weights
 from likewise.collection import Collection
+from likewise.compression import Fit
 from likewise.encoders import whitened
 from likewise.encoders.whitening import pca
 from likewise.errors import BadArgument, StoreDamaged, StoreMismatch, WeightsError
@@ -395,6 +396,11 @@ def test_int8_is_measured_and_nothing_is_fitted(tmp_path: Path) -> None:
         assert fit.neighbours is not None
         assert fit.neighbours > 0.9
         assert list(made.store.folder.glob("codebook-*")) == []
+
+
+def test_floating_point_is_neither_fitted_nor_measured(tmp_path: Path) -> None:
+    with Collection.create_fitted(tmp_path, MeanColour(), Memory(colours(30)), Wanted(2), keep="float16") as made:
+        assert (made.store.kept_as, made.store.codebook.fit) == ("float16", Fit())
 
 
 def test_int8_of_nothing_is_a_collection_too(tmp_path: Path) -> None:
