@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from likewise.errors import BadArgument
-from likewise.significance import FEWEST, Null, fitted
+from likewise.significance import FEWEST, Null, fitted, sampling
 from likewise.types import Metric
 from strangers import Made, World, assert_honest, best_scores
 
@@ -41,6 +41,18 @@ def test_the_best_of_fewer_rows_is_worse_by_what_is_stated() -> None:
     few = null.chances(best_scores(rows[:150], rows[3000:]), 150)
     for stated in (0.1, 0.03, 0.01):
         assert_honest(stated, few <= stated)
+
+
+def test_a_gallery_larger_than_the_sample_is_told_of_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampling, "_ROWS", 700)
+    monkeypatch.setattr(sampling, "PICTURES", 600)
+    world = World(seed=12)
+    rows = world.seen(world.places(9000))
+    null = fitted(Made(rows[:4000]), "cosine")
+    assert (null.rows, len(null.best)) == (700, 600)
+    chances = null.chances(best_scores(rows[:4000], rows[4000:]), 4000)
+    for stated in (0.1, 0.03, 0.01):
+        assert_honest(stated, chances <= stated)
 
 
 def test_classes_of_the_gallery_are_no_chance_and_those_outside_it_are_honest() -> None:
