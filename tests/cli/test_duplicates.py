@@ -12,9 +12,9 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from duplicates.photos import album, encoded, photo, write
 from likewise import cli
 from likewise.cli import duplicates as command
+from photos import album, encoded, photo, write
 
 Run = Callable[..., Result]
 

@@ -7,13 +7,13 @@ import hashlib
 import numpy as np
 import pytest
 
-from duplicates.photos import encoded, photo, shrunk
 from likewise.duplicates.confirming import LEAST, Geometry, Pixels, overlap_agreement
 from likewise.errors import SourceError
 from likewise.images import Limits
 from likewise.images.spoiling import SPOILINGS, spoiled
 from likewise.rerank import Original
 from likewise.types import Image, Record
+from photos import encoded, photo, shrunk
 
 
 class Shelf:

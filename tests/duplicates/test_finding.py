@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 import likewise
-from duplicates.photos import album, encoded, photo, write
 from likewise.collection import Collection
 from likewise.duplicates import Duplicates, Wanted, find, finding, scanning
 from likewise.duplicates.confirming import Geometry
@@ -19,6 +18,7 @@ from likewise.errors import BadArgument, StoreBusy
 from likewise.significance import fitted
 from likewise.stores.local.snapshot import LocalSnapshot
 from likewise.types import Record
+from photos import album, encoded, photo, write
 
 SAME = {
     frozenset({"00.png", "again/00.png"}),
