@@ -54,6 +54,12 @@ def test_in_a_pipe_each_file_is_a_line(run: Run, place: Path) -> None:
     assert {line[0] for line in lines} == {"1", "2", "3"}
 
 
+def test_a_filter_narrows_what_is_compared(run: Run) -> None:
+    lines = run("--where", "width > 100", "--keep", "oldest").stdout.splitlines()
+    assert len(lines) == 6
+    assert not any("small/01.png" in line for line in lines)
+
+
 def test_the_list_names_what_could_go_and_touches_nothing(run: Run, place: Path) -> None:
     before = sorted(place.rglob("*.png"))
     found = run("--list", "--keep", "oldest")

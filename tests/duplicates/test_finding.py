@@ -48,6 +48,13 @@ def test_copies_are_found_and_nothing_else(gallery: Collection) -> None:
     assert [group.exact for group in found].count(True) == 1
 
 
+def test_a_filter_says_which_images_are_compared(gallery: Collection) -> None:
+    found = gallery.duplicates(where="folder like '%small%'")
+    assert names(found) == {frozenset({"small/01.png", "small/01.jpg"})}
+    assert found.tally.images == 2
+    assert names(gallery.duplicates(where="width > 100")) == {each - {"small/01.png"} for each in SAME}
+
+
 def test_groups_that_save_most_stand_first(gallery: Collection) -> None:
     found = gallery.duplicates()
     saved = [sum(copy.record.size_bytes for copy in group.copies) for group in found]
