@@ -12,9 +12,9 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from duplicates.photos import album, encoded, photo, write
 from likewise import cli
 from likewise.cli import duplicates as command
+from photos import album, encoded, photo, write
 
 Run = Callable[..., Result]
 
@@ -52,6 +52,12 @@ def test_in_a_pipe_each_file_is_a_line(run: Run, place: Path) -> None:
     assert kept == {str(place / "album" / name) for name in ("again/00.png", "small/01.jpg", "02 brighter.png")}
     assert sorted(line[1] for line in lines) == ["copy", "copy", "copy", "keep", "keep", "keep", "same"]
     assert {line[0] for line in lines} == {"1", "2", "3"}
+
+
+def test_a_filter_narrows_what_is_compared(run: Run) -> None:
+    lines = run("--where", "width > 100", "--keep", "oldest").stdout.splitlines()
+    assert len(lines) == 6
+    assert not any("small/01.png" in line for line in lines)
 
 
 def test_the_list_names_what_could_go_and_touches_nothing(run: Run, place: Path) -> None:
@@ -130,7 +136,7 @@ def test_without_duplicates_a_terminal_is_told_so(run: Run, place: Path, monkeyp
 
 
 def test_json_has_all(run: Run) -> None:
-    told = json.loads(run("--json", "--keep", "oldest").stdout)
+    told = json.loads(run("--json", "--keep", "oldest", "--significance", "5").stdout)
     assert told["keep"] == "oldest"
     assert told["images"] == 28
     assert told["pairs"] == 378
@@ -152,7 +158,7 @@ def test_the_page_shows_groups_side_by_side(run: Run, tmp_path: Path, monkeypatc
     assert text.count("<section") == 3
     assert text.count("✓ keep") == 3
     assert text.count("<img") == 7
-    assert "kept for most" in text
+    assert "kept: most" in text
     assert "same bytes" in text
     assert "pixels agree 0.9" in text or "pixels agree 1.00" in text
     assert "<script" not in text

@@ -13,7 +13,7 @@ from likewise import rerank
 from likewise.errors import BadArgument
 from likewise.rerank import Asked, Chain, Shortlists
 from likewise.rerank.held import Held
-from shortlists import held, original, textured, turned, with_pictures
+from rerankings import held, original, textured, turned, with_pictures
 
 CHAINS = (
     "alpha-qe+k-reciprocal",

@@ -7,13 +7,13 @@ import hashlib
 import numpy as np
 import pytest
 
-from duplicates.photos import encoded, photo, shrunk
 from likewise.duplicates.confirming import LEAST, Geometry, Pixels, overlap_agreement
 from likewise.errors import SourceError
 from likewise.images import Limits
 from likewise.images.spoiling import SPOILINGS, spoiled
 from likewise.rerank import Original
 from likewise.types import Image, Record
+from photos import encoded, photo, shrunk
 
 
 class Shelf:
@@ -82,11 +82,13 @@ def test_the_same_in_another_colour_is_no_copy() -> None:
     assert agreement(encoded(red), encoded(green)) < LEAST
 
 
-def plain(*colour: int) -> bytes:
-    return encoded(np.full((30, 40, 3), colour, np.uint8))
+def plain(*colour: int, height: int = 30) -> bytes:
+    return encoded(np.full((height, 40, 3), colour, np.uint8))
 
 
-def test_pictures_of_one_colour_are_copies_of_that_colour_only() -> None:
+def test_pictures_of_one_colour_are_copies_of_that_colour_and_shape_only() -> None:
+    assert agreement(plain(255, 255, 255), plain(255, 255, 255, height=31)) == 1
+    assert agreement(plain(255, 255, 255), plain(255, 255, 255, height=60)) == 0
     assert agreement(plain(200, 10, 10), plain(203, 10, 12)) == 1
     assert agreement(plain(200, 10, 10), plain(150, 10, 10)) == 0
     assert agreement(plain(200, 10, 10), encoded(photo(1))) == 0

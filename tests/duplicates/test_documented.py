@@ -15,7 +15,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "duplicates.md").read_text("utf-8")
 def test_the_command_lines_are_understood() -> None:
     blocks = [block for kind, block in re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, re.M | re.S) if not kind]
     lines = [re.split(r" +[#|>]", line)[0] for block in blocks for line in block.splitlines() if line]
-    assert len(lines) == 8
+    assert len(lines) == 9
     for line in lines:
         program, name, *words = shlex.split(line)
         assert program == "likewise"

@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 
 import likewise
-from duplicates.photos import album, encoded, photo, write
 from likewise.collection import Collection
 from likewise.duplicates import Duplicates, Wanted, find, finding, scanning
+from likewise.duplicates import threshold as thresholds
 from likewise.duplicates.confirming import Geometry
-from likewise.duplicates.threshold import UNVERIFIED, VERIFIED_AT_EASE, threshold
+from likewise.duplicates.threshold import UNVERIFIED, threshold
 from likewise.errors import BadArgument, StoreBusy
 from likewise.significance import fitted
 from likewise.stores.local.snapshot import LocalSnapshot
 from likewise.types import Record
+from photos import album, encoded, photo, write
 
 SAME = {
     frozenset({"00.png", "again/00.png"}),
@@ -46,6 +47,13 @@ def test_copies_are_found_and_nothing_else(gallery: Collection) -> None:
     kept = {group.kept.key.removeprefix("album/") for group in found}
     assert kept == {"again/00.png", "01.png", "02 brighter.png"} or kept >= {"01.png"}
     assert [group.exact for group in found].count(True) == 1
+
+
+def test_a_filter_says_which_images_are_compared(gallery: Collection) -> None:
+    found = gallery.duplicates(where="folder like '%small%'")
+    assert names(found) == {frozenset({"small/01.png", "small/01.jpg"})}
+    assert found.tally.images == 2
+    assert names(gallery.duplicates(where="width > 100")) == {each - {"small/01.png"} for each in SAME}
 
 
 def test_groups_that_save_most_stand_first(gallery: Collection) -> None:
@@ -158,12 +166,18 @@ def test_the_chance_of_a_pair_accounts_for_all_pairs(gallery: Collection) -> Non
     assert found.score < threshold(snapshot, Wanted(significance=1.0), "cosine").score
 
 
-def test_the_usual_significance_is_what_the_gallery_can_tell(gallery: Collection) -> None:
+def test_the_usual_significance_is_what_the_gallery_can_tell(
+    gallery: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     snapshot = gallery.store.snapshot()
     finest = fitted(snapshot, "cosine").finest()
     none = threshold(snapshot, Wanted(verify="none"), "cosine")
     assert none.chance == pytest.approx(max(finest, UNVERIFIED / 27))
-    assert threshold(snapshot, Wanted(), "cosine").chance == min(1.0, VERIFIED_AT_EASE / 27)
+    assert threshold(snapshot, Wanted(), "cosine").score == float("-inf")  # of 27 others all are looked at
+    monkeypatch.setattr(thresholds, "VERIFIED_AT_EASE", 10.0)
+    assert threshold(snapshot, Wanted(), "cosine").chance == 10 / 27
+    monkeypatch.setattr(thresholds, "HELD", 5)
+    assert threshold(snapshot, Wanted(), "cosine").chance == 4 / 27
     with pytest.raises(BadArgument, match="can tell"):
         threshold(snapshot, Wanted(significance=1e-12), "cosine")
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 import likewise
-from duplicates.photos import album, encoded, photo
 from likewise.collection import Collection
 from likewise.duplicates.folding import Folding
 from likewise.show import page, terminal
 from likewise.types import Hit
+from photos import album, encoded, photo
 
 
 @pytest.fixture(scope="module")

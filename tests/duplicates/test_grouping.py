@@ -170,6 +170,9 @@ def test_the_reason_names_what_decided() -> None:
     assert why(IMAGES["largest"], IMAGES["heavy"], "largest") == "most pixels: 400 × 300, the next has 200 × 150"
     assert why(IMAGES["heavy"], IMAGES["old"], "largest") == "most bytes: 900 bytes, the next has 90 bytes"
     assert why(IMAGES["old"], IMAGES["undated"], "oldest") == "oldest: 1970-01-02 00:00:00, the next has no date"
+    assert why(IMAGES["old"], replace(IMAGES["old"], modified_ns=A_DAY_NS + 1), "oldest").endswith(
+        "the same to the second"
+    )
     assert why(IMAGES["new"], IMAGES["heavy"], "newest").startswith("newest: 1970-01-10")
     assert why(IMAGES["new"], IMAGES["old"], "smallest").startswith("fewest bytes: 20 bytes")
 

@@ -15,7 +15,7 @@ from likewise.benchmarks import Classes
 from likewise.errors import BadArgument
 from likewise.evaluate import Result, compare, evaluate
 from likewise.stores.local import LocalStore
-from shortlists import encoded, textured, turned
+from rerankings import encoded, textured, turned
 
 
 def test_a_reranked_run_is_the_chain_on_every_query(tmp_path: Path) -> None:

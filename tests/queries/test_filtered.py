@@ -19,7 +19,7 @@ from likewise.queries.reranking import reranked
 from likewise.stores.local import LocalStore, filtering
 from likewise.stores.local import store as stores
 from likewise.types import Record
-from shortlists import encoded, textured, turned
+from rerankings import encoded, textured, turned
 
 COUNT = 600
 CARD = replace(MeanColour().card, dim=8)

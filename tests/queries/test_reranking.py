@@ -18,7 +18,7 @@ from likewise.collection import Collection, Hits
 from likewise.errors import BadArgument, BadImage, UnknownName
 from likewise.stores.local import LocalStore
 from likewise.stores.local.snapshot import LocalSnapshot
-from shortlists import encoded, textured, turned
+from rerankings import encoded, textured, turned
 
 COUNT = 8
 SHOWN = 5

@@ -14,7 +14,7 @@ from likewise.errors import MissingExtra, SourceError
 from likewise.images import Limits
 from likewise.rerank import Asked, Original
 from likewise.rerank.types import Shortlists
-from shortlists import encoded, original, textured, turned, with_pictures
+from rerankings import encoded, original, textured, turned, with_pictures
 
 cv2 = pytest.importorskip("cv2")
 

@@ -15,7 +15,7 @@ from likewise.rerank.held import Held
 from likewise.rerank.neighbours import neighbours
 from likewise.rerank.reciprocal import mixed, squared_distances
 from likewise.rerank.superglobal import refined
-from shortlists import held, nothing_seen, shortlists
+from rerankings import held, nothing_seen, shortlists
 
 Array = np.ndarray
 

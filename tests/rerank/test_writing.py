@@ -8,7 +8,7 @@ import pytest
 from fakes import unit_rows
 from likewise import rerank
 from likewise.errors import BadArgument, UnknownName
-from shortlists import held, shortlists
+from rerankings import held, shortlists
 
 
 def test_numbers_that_are_not_given_are_the_usual_ones() -> None:

@@ -12,6 +12,7 @@ import click
 
 from likewise.cli.limits import WantedLimits, limit_options
 from likewise.cli.screen import bar, bytes_text, number, on_screen
+from likewise.cli.where import where_option
 
 if TYPE_CHECKING:
     from likewise.collection import Collection
@@ -32,6 +33,7 @@ class Wanted:
     linkage: Linkage
     keep: Keep
     metric: Literal["cosine", "l2"] | None
+    where: str | None
     as_list: bool
     with_nul: bool
     html: Path | None
@@ -70,6 +72,7 @@ class Wanted:
     help="Which one is kept; largest is most pixels, then most bytes, then the oldest.",
 )
 @click.option("--metric", type=click.Choice(["cosine", "l2"]), help="Instead of the model's own.")
+@where_option
 @click.option("--list", "as_list", is_flag=True, help="The files that could go, one a line.")
 @click.option("-0", "with_nul", is_flag=True, help="The same, with a NUL behind each instead of a new line.")
 @click.option(
@@ -108,7 +111,7 @@ def duplicates(folder: str | None, /, **given: Any) -> int:
     with Collection.open(folder) as collection:
         collection.limits = wanted.limits.applied(collection.limits)
         with bar("comparing") as watch:
-            found = collection.duplicates(asked, watch)
+            found = collection.duplicates(asked, watch, where=wanted.where)
         _print(found, wanted)
         if wanted.html is not None:
             _write_page(collection, found, wanted.html)

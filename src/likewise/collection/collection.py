@@ -414,20 +414,27 @@ class Collection:
         return significance.fitted(self.store.snapshot(), metric or self.store.card.metric)
 
     def duplicates(
-        self, wanted: copies.Wanted | None = None, watch: Callable[[int, int], None] = lambda _done, _of: None
+        self,
+        wanted: copies.Wanted | None = None,
+        watch: Callable[[int, int], None] = lambda _done, _of: None,
+        *,
+        where: Where | None = None,
     ) -> copies.Duplicates:
         """The images that are the same picture again, exactly or nearly; nothing is deleted: docs/duplicates.md.
 
         Args:
             wanted: What counts as a copy, and which one is kept.
             watch: Told (looks done, looks in all).
+            where: Which images are compared with each other: docs/filters.md.
 
         Raises:
-            BadArgument: If nobody can say from which score on images are copies.
+            BadArgument: If nobody can say from which score on images are copies, or `where` is not written as a filter is.
+            UnknownName: If no image has a field that `where` names.
             MissingExtra: If geometry is wanted and OpenCV is not installed.
             StoreBusy: If the collection is compacted meanwhile.
         """
-        return copies.find(self.store, wanted or copies.Wanted(), limits=self.limits, watch=watch)
+        among = narrowing.chosen(self.store, where, self._met)
+        return copies.find(self.store, wanted or copies.Wanted(), where=among, limits=self.limits, watch=watch)
 
     def _folds(self) -> Folding:
         """One for all searches: it remembers the pictures that it has seen."""

@@ -40,7 +40,7 @@ def shown(
 
     copies = [one(copy, _title(copy), False) for copy in group.copies[:_MOST_SHOWN]]
     more = len(group.copies) - len(copies)
-    note = f"kept for {group.why}" if group.why.startswith("most") else f"kept as {group.why}"
+    note = f"kept: {group.why}"
     if not group.exact:
         note += f"; least alike: {score_text(group.weakest.score)}"
     if more:

@@ -38,6 +38,7 @@ _FLAT = 4.0  # levels of 255, root of the mean square: fainter edges are noise, 
 _SOFT = 4.0  # levels of 255: stronger edges count by their roots, or all pictures in white frames would agree
 _SAME_COLOUR = 6.0  # levels of 255, in the mean
 
+_SHAPES = 8  # steps for each doubling of width by height, of which a copy may miss one: 9 %
 _MOST_THREADS = 4
 _FEWEST = 8  # places that two pictures must share
 _MISSED = 0.004  # shares of a picture's side by which half of the places may miss a cut: 1.5 pixels of 384
@@ -154,7 +155,7 @@ class Geometry:
 def edges(picture: Image) -> Edges:
     """What is compared of a picture: horizontal and vertical differences of its colours, 24 × 24, compressed, of norm 1,000.
 
-    A picture of one colour has no edges, and its colour stands for them: three numbers.
+    A picture of one colour has no edges, and its colour and shape stand for them: four numbers.
 
     Args:
         picture: (height, width, 3) uint8, of any size.
@@ -164,7 +165,8 @@ def edges(picture: Image) -> Edges:
     down = small[2:, 1:-1] - small[:-2, 1:-1]
     both = np.concatenate([across.reshape(-1), down.reshape(-1)])
     if float(np.linalg.norm(both)) < _FLAT * np.sqrt(both.size):
-        return np.asarray((small.mean(axis=(0, 1)) - 128).round(), np.int8)
+        shape = np.clip(_SHAPES * np.log2(picture.shape[1] / picture.shape[0]), -127, 127)
+        return np.asarray(np.append(small.mean(axis=(0, 1)) - 128, shape).round(), np.int8)
     both /= np.sqrt(np.abs(both) + _SOFT)
     norm = float(np.linalg.norm(both))
     return np.asarray(np.clip(np.round(both * (1000 / norm)), -127, 127), np.int8)
@@ -176,8 +178,8 @@ def _agreement(first: Edges | None, second: Edges | None) -> float:
     if first.size != second.size:
         return 0.0  # one has edges and one has none
     a, b = first.astype(np.float64), second.astype(np.float64)
-    if a.size == 3:
-        return 1.0 if np.abs(a - b).max() <= _SAME_COLOUR else 0.0
+    if a.size == 4:
+        return 1.0 if np.abs(a - b)[:3].max() <= _SAME_COLOUR and abs(a[3] - b[3]) <= 1 else 0.0
     return float(a @ b / np.sqrt((a @ a) * (b @ b)))
 
 

@@ -10,6 +10,7 @@ from likewise.duplicates.grouping import Grouper
 from likewise.duplicates.scanning import Scan, Watch
 from likewise.duplicates.threshold import VERIFIED, threshold
 from likewise.duplicates.types import Duplicates, Group, Wanted
+from likewise.filters import Filter
 from likewise.images import Limits
 from likewise.indexes.exact import plain_scores
 from likewise.queries.reranking import located
@@ -25,16 +26,18 @@ def find(
     store: Store,
     wanted: Wanted = _DEFAULT,
     *,
+    where: Filter | None = None,
     limits: Limits | None = None,
     watch: Watch = lambda _done, _of: None,
 ) -> Duplicates:
     """The images of a gallery that are the same picture; nothing is changed, and nothing deleted.
 
-    A walk that was interrupted goes on where it was when it is asked for again, unless the gallery has changed.
+    A walk that was interrupted goes on where it was when it is asked for again, unless the gallery has changed or there is a filter.
 
     Args:
         store: The gallery.
         wanted: What counts as a duplicate, and which one is kept.
+        where: Which images are compared; all unless given.
         limits: Of the decoder.
         watch: Told (looks done, looks in all) of the walk over all pairs.
 
@@ -43,7 +46,7 @@ def find(
         MissingExtra: If geometry is wanted and OpenCV is not installed.
         StoreBusy: If the collection is compacted meanwhile.
     """
-    snapshot, card = store.snapshot(), store.card
+    snapshot, card = store.snapshot(where), store.card
     metric = wanted.metric or card.metric
     found = None if wanted.exact_only else threshold(snapshot, wanted, metric)
     least = None if found is None else found.score

@@ -67,5 +67,6 @@ def why(kept: Record, next_best: Record, keep: Keep) -> str:
     """
     for rule in _ORDERS[keep]:
         if rule.number(kept) != rule.number(next_best):
-            return f"{rule.words}: {rule.told(kept)}, the next has {rule.told(next_best)}"
+            mine, other = rule.told(kept), rule.told(next_best)
+            return f"{rule.words}: {mine}, the next has {other if other != mine else 'the same to the second'}"
     return "shorter path" if len(kept.key) < len(next_best.key) else "first by name"

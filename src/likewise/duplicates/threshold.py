@@ -5,7 +5,7 @@ from __future__ import annotations
 from likewise.duplicates.confirming import HELD
 from likewise.duplicates.types import Threshold, Wanted
 from likewise.errors import BadArgument
-from likewise.significance import FEWEST, fitted
+from likewise.significance import fitted
 from likewise.stores import Snapshot
 from likewise.types import Metric
 
@@ -36,15 +36,16 @@ def threshold(snapshot: Snapshot, wanted: Wanted, metric: Metric) -> Threshold:
     pairs = count * (count - 1) // 2
     if wanted.score is not None:
         return Threshold(wanted.score, None, pairs)
-    if count < FEWEST and wanted.verify != "none":
-        return Threshold(float("-inf"), None, pairs)  # so few that all can be looked at
+    everything = Threshold(float("-inf"), None, pairs)
+    asked = wanted.significance or _usual(wanted, count)
+    if wanted.verify != "none" and asked >= count - 1:
+        return everything  # so few that all can be looked at
     try:
         null = fitted(snapshot, metric)
     except BadArgument as error:
         if wanted.verify != "none":
-            return Threshold(float("-inf"), None, pairs)
+            return everything
         raise BadArgument(f"{error}; or say from which score on images are copies, such as --score 0.98") from error
-    asked = wanted.significance or _usual(wanted, count)
     chance = min(1.0, asked / (count - 1))
     if wanted.significance is None:
         chance = max(chance, null.finest() * (1 + 1e-9))
