@@ -23,7 +23,7 @@ def likewise(*words: str) -> str:
 
 
 def main() -> None:
-    for unwanted in ("torch", "pytest", "faiss"):
+    for unwanted in ("torch", "pytest", "cv2"):
         assert find_spec(unwanted) is None, f"{unwanted} is installed: this is no plain environment"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
