@@ -80,7 +80,24 @@ def learn(name: str, asked: Network, shown: np.ndarray[Any, Any], labels: np.nda
         right.append(float((told.argmax(1) == truth).float().mean()))
         if step % 20 == 0:
             print(f"  {name}: {(step + 1) * batch:,} of {count:,}, loss {float(loss.detach()):.2f}", flush=True)
+    _settle(network, shown, asked.side)
     return whole.eval(), float(np.mean(right[-max(len(right) // 10, 1) :]))
+
+
+def _settle(network: Any, shown: np.ndarray[Any, Any], side: int) -> None:
+    """Batch norms measured anew at the size that the network is used at: their running means come slowly, or from smaller pictures."""
+    import torch
+    from torch.nn import functional
+
+    norms = [each for each in network.modules() if isinstance(each, torch.nn.BatchNorm2d)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the plain mean over what comes
+    rows = np.random.default_rng(1).integers(0, len(shown), 128 if norms else 0)
+    for start in range(0, len(rows), 32):
+        pixels = torch.from_numpy(shown[rows[start : start + 32]]).permute(0, 3, 1, 2).float() / 127.5 - 1
+        with torch.no_grad():
+            network(functional.interpolate(pixels * 2, (side, side), mode="bilinear", antialias=True))
 
 
 def main() -> None:
