@@ -10,5 +10,5 @@ from fastapi.testclient import TestClient
 def test_a_picture_of_the_gallery_finds_itself_first(client: TestClient, photos: Path) -> None:
     answer = client.post("/v1/search", params={"k": 3}, files={"a": (photos / "lines/03.png").read_bytes()})
     assert answer.status_code == 200
-    assert [hit["key"] for hit in answer.json()["hits"]][0] == "lines/03.png"
+    assert next(hit["key"] for hit in answer.json()["hits"]) == "lines/03.png"
     assert len(answer.json()["hits"]) == 3

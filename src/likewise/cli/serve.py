@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -29,12 +28,21 @@ _MEGA = 1_000_000
 )
 @click.option("--deadline-s", default=30.0, show_default=True, type=click.FloatRange(0, min_open=True))
 @click.option("--threads", type=click.IntRange(1), help="That search side by side.  [default: one for each processor]")
+@click.option(
+    "--new-token", metavar="NAME", help="Print a new token, note its hash in the file of --tokens, and leave."
+)
+@click.option(
+    "--scope", default="read", show_default=True, type=click.Choice(["read", "write"]), help="Of --new-token."
+)
 @click.pass_obj
 def serve(folder: str | None, /, folders: tuple[str, ...], **given: Any) -> None:
     """Serve the collections of DIRs by HTTP: a page for people, /v1 for programs (docs/service.md).
 
     Without DIR, the collection here or above. Only this machine can ask, unless --host says otherwise; then --tokens says who may.
     """
+    if given["new_token"] is not None:
+        _print_new_token(given["tokens"], given["new_token"], given["scope"])
+        return
     from likewise.collection import find
     from likewise.service.running import run
     from likewise.service.settings import Settings
@@ -53,5 +61,13 @@ def serve(folder: str | None, /, folders: tuple[str, ...], **given: Any) -> None
         deadline_s=given["deadline_s"],
         threads=given["threads"] or 0,
     )
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     run(settings, lambda address: click.echo(f"serving at {address}; Ctrl-C stops", err=True))
+
+
+def _print_new_token(path: Path | None, name: str, scope: Literal["read", "write"]) -> None:
+    from likewise.service import tokens
+
+    if path is None:
+        raise click.UsageError("--new-token notes the token's hash in a file: name it by --tokens FILE")
+    click.echo(tokens.add(path, name, scope))
+    click.echo(f"{name} may {scope}; this token is shown once and kept nowhere, {path} has its hash", err=True)

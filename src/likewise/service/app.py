@@ -10,19 +10,22 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from likewise import __version__
 from likewise.errors import LikewiseError
-from likewise.service import problems
+from likewise.service import openapi, problems
 from likewise.service.decoding.inline import InlineDecoder
 from likewise.service.galleries import Galleries
 from likewise.service.gate import Gate
-from likewise.service.guard import Headers
+from likewise.service.guard import Browsers, Guard
 from likewise.service.routes import collections, health, images, pages, search, uploads
 from likewise.service.searching import Searching
 from likewise.service.settings import Settings
 from likewise.service.state import Service
-from likewise.service.telemetry import Telemetry
+from likewise.service.strengths import Strengths
+from likewise.service.telemetry import Counting, Telemetry
+from likewise.service.tokens import Tokens
 from likewise.service.uploads import Uploads
 
 _ROUTERS = (
@@ -41,11 +44,12 @@ def create_app(settings: Settings) -> FastAPI:
     Raises:
         NoCollection: If a folder holds none.
     """
+    tokens = None if settings.tokens is None else Tokens(settings.tokens)
     service = _service(settings)
 
     @asynccontextmanager
     async def living(_app: FastAPI) -> AsyncIterator[None]:
-        loading = asyncio.get_running_loop().run_in_executor(service.threads, service.galleries.load)
+        loading = asyncio.get_running_loop().run_in_executor(service.threads, _load, service)
         yield
         service.gate.drain()
         await loading
@@ -67,7 +71,12 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(LikewiseError, problems.on_error)
     app.add_exception_handler(RequestValidationError, problems.on_invalid)
     app.add_exception_handler(HTTPException, problems.on_http)
-    app.add_middleware(Headers)
+    app.add_exception_handler(ClientDisconnect, problems.on_gone)
+    app.add_middleware(problems.Faults)
+    app.add_middleware(Guard, settings=settings, tokens=tokens)  # the last one added is the first one asked
+    app.add_middleware(Browsers)
+    app.add_middleware(Counting, telemetry=service.telemetry)
+    app.openapi = lambda: openapi.document(app, guarded=tokens is not None)  # type: ignore[method-assign]
     return app
 
 
@@ -79,11 +88,19 @@ def _service(settings: Settings) -> Service:
         galleries=Galleries(settings.folders),
         uploads=Uploads(settings.uploads_bytes, settings.uploads_s),
         decoder=InlineDecoder(settings.limits, threads),
-        gate=Gate(settings.queue, settings.deadline_s, telemetry.queue.set),
+        gate=Gate(settings.queue, settings.deadline_s, telemetry.queue.set, telemetry.refused.inc),
         searching=Searching(settings.workers, settings.batch, settings.window_s, telemetry),
+        strengths=Strengths(threads),
         telemetry=telemetry,
         threads=threads,
     )
+
+
+def _load(service: Service) -> None:
+    """What the first requests would wait for."""
+    service.galleries.load()
+    for name in service.galleries.names:
+        service.strengths.learn(service.galleries.get(name))
 
 
 async def _close(service: Service) -> None:

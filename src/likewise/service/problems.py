@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import re
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from likewise import errors
+
+_log = logging.getLogger("likewise.service")
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -176,14 +181,16 @@ def content(status: int, media_type: str, about: str) -> Responses:
     return {status: {"content": {media_type: {"schema": schema}}, "description": about}}
 
 
+_PROBLEM = {"$ref": "#/components/schemas/Problem"}
+
+
 def declared(*slugs: str) -> Responses:
     """The `responses` of a route for the problems that it may answer with."""
     by_status: Responses = {}
     for slug in slugs:
         kind = KINDS[slug]
-        told = by_status.setdefault(kind.status, {"model": Problem, "description": ""})
+        told = by_status.setdefault(kind.status, {"content": {MEDIA_TYPE: {"schema": _PROBLEM}}, "description": ""})
         told["description"] = f"{told['description']}; {kind.title}".removeprefix("; ")
-        told["content"] = {MEDIA_TYPE: {}}
     return by_status
 
 
@@ -196,7 +203,10 @@ async def on_refusal(request: Request, error: Exception) -> JSONResponse:
 async def on_error(request: Request, error: Exception) -> JSONResponse:
     """Answer an error of the library."""
     assert isinstance(error, errors.LikewiseError)  # noqa: S101 - registered for it
-    return answer_of(refusal_of(error), request.url.path)
+    refusal = refusal_of(error)
+    if KINDS[refusal.slug].status >= 500:
+        _log.warning("%s %s: %s", request.method, request.url.path, error)
+    return answer_of(refusal, request.url.path)
 
 
 async def on_invalid(request: Request, error: Exception) -> JSONResponse:
@@ -212,6 +222,11 @@ def invalid(found: Sequence[Any]) -> Refusal:
     return Refusal("bad-argument", first, errors=told)
 
 
+async def on_gone(_request: Request, _error: Exception) -> Response:
+    """Answer a client that is gone: nobody reads it."""
+    return Response(status_code=499)
+
+
 async def on_http(request: Request, error: Exception) -> JSONResponse:
     """Answer what the framework itself refuses: an address or a method that there is not."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
@@ -220,3 +235,29 @@ async def on_http(request: Request, error: Exception) -> JSONResponse:
     return answer_of(
         Refusal(slug, detail.get(slug, without_paths(str(error.detail))), dict(error.headers or {})), request.url.path
     )
+
+
+class Faults:
+    """Answers a fault of ours: its story is in the log, and nothing of it in the answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand on, and catch what nobody expected."""
+        begun = False
+
+        async def sending(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sending)
+        except Exception as error:
+            if scope["type"] != "http" or begun:
+                raise
+            number = secrets.token_hex(4)
+            _log.error("fault %s at %s %s", number, scope["method"], scope["path"], exc_info=error)  # noqa: LOG014
+            told = f"a fault of the program, number {number} in the server's log"
+            await answer_of(Refusal("internal", told), scope["path"])(scope, receive, send)

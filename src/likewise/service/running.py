@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import uvicorn
 
@@ -44,4 +45,5 @@ def run(settings: Settings, told: Callable[[str], None]) -> None:
         timeout_graceful_shutdown=int(settings.drain_s),
         lifespan="on",
     )
-    _Server(config, told).run()
+    with suppress(KeyboardInterrupt):  # the server hands on the signal that ended it, after all is done
+        _Server(config, told).run()

@@ -52,8 +52,11 @@ class Times:
 
     def told(self) -> Timing:
         """In milliseconds, as answers tell them."""
-        stages = {name: getattr(self, name) for name in STAGES} | {"total": perf_counter() - self.began}
-        return Timing(**{name: round(1000 * seconds, 3) for name, seconds in stages.items()})
+        return Timing(**{name: round(1000 * seconds, 3) for name, seconds in self.stages().items()})
+
+    def stages(self) -> dict[str, float]:
+        """In seconds, all together so far among them."""
+        return {name: getattr(self, name) for name in STAGES} | {"total": perf_counter() - self.began}
 
 
 @dataclass(frozen=True, slots=True)

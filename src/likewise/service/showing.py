@@ -7,9 +7,8 @@ from urllib.parse import quote, urlencode
 
 from likewise.service import models
 from likewise.service.galleries import Gallery
+from likewise.service.strengths import Strength
 from likewise.types import Hit, Record
-
-_STRONG, _FAIR = 0.001, 0.05  # chances
 
 
 def image(gallery: Gallery, record: Record) -> models.ImageInfo:
@@ -17,7 +16,7 @@ def image(gallery: Gallery, record: Record) -> models.ImageInfo:
     return models.ImageInfo.model_validate(_facts(gallery, record))
 
 
-def hit(gallery: Gallery, found: Hit, rank: int, strength: models.Strength | None) -> models.SearchHit:
+def hit(gallery: Gallery, found: Hit, rank: int, strength: Strength | None) -> models.SearchHit:
     """A hit, with its links."""
     return models.SearchHit.model_validate(
         _facts(gallery, found.record)
@@ -36,15 +35,6 @@ def chance_hit(gallery: Gallery, found: Hit) -> models.ChanceHit:
     """One of the nearest that is no hit."""
     told = {"rank": found.rank, "score": found.score, "chance": found.chance}
     return models.ChanceHit.model_validate(_facts(gallery, found.record) | told)
-
-
-def strength(chance: float | None, inliers: int | None) -> models.Strength | None:
-    """A hit's chance in a word."""
-    if inliers:
-        return "strong"
-    if chance is None:
-        return None
-    return "strong" if chance <= _STRONG else "fair" if chance <= _FAIR else "weak"
 
 
 def links(gallery: Gallery, record: Record) -> models.Links:

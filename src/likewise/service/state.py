@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from likewise.service.gate import Gate
     from likewise.service.searching import Searching
     from likewise.service.settings import Settings
+    from likewise.service.strengths import Strengths
     from likewise.service.telemetry import Telemetry
     from likewise.service.uploads import Uploads
 
@@ -85,6 +86,7 @@ class Service:
     decoder: Decoder
     gate: Gate
     searching: Searching
+    strengths: Strengths
     telemetry: Telemetry
     threads: Executor
 

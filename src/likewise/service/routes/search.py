@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from time import perf_counter
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
+from fastapi import Query as InQuery
 
-from likewise.queries import ByImage, ByKey, ByText
+from likewise.queries import ByImage, ByKey, ByText, Query
 from likewise.queries import Term as Weighted
 from likewise.service import bodies, models, showing
 from likewise.service.galleries import Gallery
+from likewise.service.gate import unless_gone
 from likewise.service.problems import Refusal, declared
 from likewise.service.searching import Answer, Times, Wish, paged
-from likewise.service.state import service_of
-from likewise.service.terms import Understood, understood
-from likewise.types import Skipped
+from likewise.service.state import Service, service_of
+from likewise.service.strengths import Strength, in_a_word
+from likewise.service.terms import File, understood
+from likewise.types import Hit, Skipped
 
 router = APIRouter(prefix="/v1", tags=["search"])
 
@@ -60,7 +64,7 @@ _BODY: dict[str, Any] = {
     ),
     openapi_extra=_BODY,
 )
-async def search(request: Request, options: Annotated[models.SearchOptions, Query()]) -> models.SearchAnswer:
+async def search(request: Request, options: Annotated[models.SearchOptions, InQuery()]) -> models.SearchAnswer:
     """The images most like a picture, a part of one, words, an image of the gallery, or a mix of these.
 
     The body is the picture itself (options in the query string), JSON, or multipart with pictures and a part `request` of JSON.
@@ -69,42 +73,62 @@ async def search(request: Request, options: Annotated[models.SearchOptions, Quer
     async with service.gate.turn():
         asked, files = await bodies.search(request, options, service.settings)
         gallery = service.galleries.get(asked.collection)
-        wish = Wish(asked.metric, asked.rerank, asked.where, asked.significance, asked.fold)
-        began = perf_counter()
-        with service.searching.expecting():
-            query = await understood(service, gallery, asked, files)
-        times.decode = perf_counter() - began
-        embedded = await service.searching.embed(gallery, query.pixels, times)
-        answer = await service.searching.search(gallery, query.query, embedded, asked.k + asked.offset, wish, times)
+        query, answer = await unless_gone(request, _found(service, gallery, asked, files, times))
     if isinstance(answer, Skipped):
         raise Refusal("bad-argument", f"{answer.key}: {answer.reason}")
-    return _told(gallery, asked, query, answer, times)
+    service.telemetry.took(times.stages())
+    return _told(service, gallery, asked, query, answer, times)
+
+
+async def _found(
+    service: Service, gallery: Gallery, asked: models.SearchRequest, files: Mapping[str, File], times: Times
+) -> tuple[Query, Answer | Skipped]:
+    wish, began = Wish(asked.metric, asked.rerank, asked.where, asked.significance, asked.fold), perf_counter()
+    with service.searching.expecting():
+        read = await understood(service, gallery, asked, files)
+    times.decode = perf_counter() - began
+    embedded = await service.searching.embed(gallery, read.pixels, times)
+    return read.query, await service.searching.search(
+        gallery, read.query, embedded, asked.k + asked.offset, wish, times
+    )
 
 
 def _told(
-    gallery: Gallery, asked: models.SearchRequest, query: Understood, whole: Answer, times: Times
+    service: Service, gallery: Gallery, asked: models.SearchRequest, query: Query, whole: Answer, times: Times
 ) -> models.SearchAnswer:
     total, places = len(gallery.collection), len(whole.hits) + len(whole.by_chance)
     answer = paged(whole, asked.offset)
+    strengths = _strengths(service, gallery, asked, query, answer.hits)
     left = len(whole.hits) - len(answer.hits)
     by_chance = [showing.chance_hit(gallery, each) for each in answer.by_chance]
     return models.SearchAnswer(
         collection=gallery.name,
         model=gallery.collection.store.card.name,
-        query=[_part(term) for term in query.query.terms],
+        query=[_part(term) for term in query.terms],
         note=answer.note,
         total=total,
         k=asked.k,
         offset=asked.offset,
-        more=places == asked.k + asked.offset and places + len(query.query.left_out) < total,
+        more=places == asked.k + asked.offset and places + len(query.left_out) < total,
         hits=[
-            showing.hit(gallery, each, rank, showing.strength(each.chance, each.inliers))
-            for rank, each in enumerate(answer.hits, start=left + 1)
+            showing.hit(gallery, each, rank, strength)
+            for rank, (each, strength) in enumerate(zip(answer.hits, strengths, strict=True), start=left + 1)
         ],
         by_chance=by_chance,
         best_by_chance=by_chance[0] if by_chance and not whole.hits else None,
         timing_ms=times.told(),
     )
+
+
+def _strengths(
+    service: Service, gallery: Gallery, asked: models.SearchRequest, query: Query, hits: Sequence[Hit]
+) -> list[Strength | None]:
+    """A word for each hit: of single pictures by the model's own metric, or as far as the hits themselves tell."""
+    own = asked.metric in (None, gallery.collection.store.card.metric)
+    single = len(query.terms) == 1 and query.terms[0].weight > 0 and not isinstance(query.terms[0].part, ByText)
+    if asked.significance is not None or asked.rerank is not None or not own or not single:
+        return [in_a_word(hit.chance, hit.inliers) for hit in hits]
+    return service.strengths.told(gallery, hits)
 
 
 def _part(term: Weighted) -> models.QueryPart:
