@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -95,7 +94,7 @@ def _file(
         return files[term.file]
     try:
         return File("data", base64.b64decode(term.data, validate=True))
-    except binascii.Error as error:
+    except ValueError as error:
         raise Refusal("bad-argument", f"`data` is not base64: {error}") from error
 
 
