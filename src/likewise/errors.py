@@ -18,6 +18,14 @@ class BadImage(LikewiseError):
     """Bytes that are no picture we can read, or one over a limit: mend the file or raise the limit."""
 
 
+class NotAPicture(BadImage):
+    """Bytes that do not begin like any kind of picture that is read: pass a picture, or convert it."""
+
+
+class OverLimit(BadImage):
+    """A picture with more bytes or pixels than is allowed: raise the limit, or save it smaller."""
+
+
 class SourceError(LikewiseError):
     """A place where images should come from is missing or unreadable: check the path or the address."""
 

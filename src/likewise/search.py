@@ -59,6 +59,7 @@ def search(  # noqa: PLR0913 - how it is asked, and how it is answered
     where: Filter | None = None,
     significance: float | None = None,
     fold: Folding | None = None,
+    embedded: Mapping[Part, Row | Skipped] | None = None,
 ) -> Iterator[Found | Skipped]:
     """Find the k most similar images of a gallery for each query, in the order of the queries.
 
@@ -73,6 +74,7 @@ def search(  # noqa: PLR0913 - how it is asked, and how it is answered
         where: Which images may be found; all unless given. The answers are those of a gallery that holds no others.
         significance: The chance up to which a hit is shown; hits are told without their chance, and all of them, unless given.
         fold: Puts copies under the best of them, so that k different pictures are found; none unless given.
+        embedded: Parts that somebody has embedded already, or could not: nothing is decoded or computed for them.
 
     Yields:
         For each query its hits, or why it was skipped.
@@ -90,7 +92,7 @@ def search(  # noqa: PLR0913 - how it is asked, and how it is answered
     rest = iter(queries)
     while group := list(itertools.islice(rest, _BATCH)):
         parts = [term.part for query in group if isinstance(query, Query) for term in query.terms]
-        known = _embedded(parts, store, encoder, limits)
+        known = _embedded(parts, store, encoder, limits, embedded or {})
         points = [_point(query, known, encoder, used) for query in group]
         if rerank is not None and rerank.needs_pictures:
             points = [_with_a_picture(query, point, rerank) for query, point in zip(group, points, strict=True)]
@@ -108,13 +110,15 @@ def search(  # noqa: PLR0913 - how it is asked, and how it is answered
 
 
 def _embedded(
-    parts: Iterable[Part], store: Store, encoder: Encoder, limits: images.Limits
+    parts: Iterable[Part], store: Store, encoder: Encoder, limits: images.Limits, before: Mapping[Part, Row | Skipped]
 ) -> Mapping[Part, Row | Skipped]:
     """Part → its embedding, or why there is none; a part that several queries share is embedded once."""
     known: dict[Part, Row | Skipped] = {}
     pictures: list[tuple[ByImage, Image]] = []
     for part in dict.fromkeys(parts):
-        if isinstance(part, ByKey):
+        if part in before:
+            known[part] = before[part]
+        elif isinstance(part, ByKey):
             known[part] = _kept(part, store)
         elif isinstance(part, ByText):
             known[part] = _of_words(part, encoder)

@@ -9,7 +9,21 @@ from types import FrameType
 import click
 
 from likewise import __version__
-from likewise.cli import compiling, demo, duplicates, evaluate, index, keep, models, search, train, tune, where, whiten
+from likewise.cli import (
+    compiling,
+    demo,
+    duplicates,
+    evaluate,
+    index,
+    keep,
+    models,
+    search,
+    serve,
+    train,
+    tune,
+    where,
+    whiten,
+)
 from likewise.errors import LikewiseError
 
 INTERRUPTED = 130
@@ -37,6 +51,7 @@ def likewise(context: click.Context, collection: str | None) -> None:
 for command in (
     index.index,
     search.search,
+    serve.serve,
     duplicates.duplicates,
     models.models,
     where.list_images,

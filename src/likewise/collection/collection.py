@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from likewise.errors import BadArgument, BadImage, NoCollection, StoreMismatch
 from likewise.filters import Field
 from likewise.filters.summary import FieldSummary, summarised
 from likewise.indexes.first import Watch
-from likewise.queries import Query
+from likewise.queries import Part, Query
 from likewise.queries.reading import Given, Reader, Weighted, open_place
 from likewise.queries.syntax import Region
 from likewise.rerank import Chain
@@ -364,8 +364,12 @@ class Collection:
         where: Where | None = None,
         significance: float | None = None,
         fold: bool = False,
+        embedded: Mapping[Part, searching.Row | Skipped] | None = None,
     ) -> Iterator[Hits | Skipped]:
-        """As `search`, in batches; a query that cannot be used costs one `Skipped`."""
+        """As `search`, in batches; a query that cannot be used costs one `Skipped`.
+
+        What is `embedded` already, by whoever does that for many callers at once, is neither decoded nor computed again.
+        """
         chain = self._chain(rerank) if isinstance(rerank, str) else rerank
         wanted = narrowing.chosen(self.store, where, self._met)
         found = searching.search(
@@ -379,6 +383,7 @@ class Collection:
             where=wanted,
             significance=significance,
             fold=self._folds() if fold else None,
+            embedded=embedded,
         )
         for answer in found:
             yield answer if isinstance(answer, Skipped) else Hits(self, answer, chain, wanted, significance)

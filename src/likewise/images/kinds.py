@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal, TypeAlias
 
-from likewise.errors import BadImage
+from likewise.errors import NotAPicture
 
 Kind: TypeAlias = Literal["JPEG", "PNG", "GIF", "WebP", "TIFF", "BMP", "ICO", "PNM", "JPEG 2000", "AVIF", "HEIF"]
 
@@ -48,25 +48,25 @@ def kind_of(data: bytes) -> Kind:
     """Name the format that the first bytes announce.
 
     Raises:
-        BadImage: If it is none that is read; the message says what it looks like.
+        NotAPicture: If it is none that is read; the message says what it looks like.
     """
     if not data:
-        raise BadImage("is empty: no bytes at all")
+        raise NotAPicture("is empty: no bytes at all")
     for pattern, reason in _REFUSED:
         if pattern.match(data):
-            raise BadImage(reason)
+            raise NotAPicture(reason)
     for pattern, kind in _READ:
         if pattern.match(data):
             return kind
     if data[4:8] == b"ftyp":
         return _kind_of_box(data)
-    raise BadImage(f"is not an image of a kind that is read (it begins with {data[:8]!r})")
+    raise NotAPicture(f"is not an image of a kind that is read (it begins with {data[:8]!r})")
 
 
 def _kind_of_box(data: bytes) -> Kind:
     brand = data[8:12]
     if brand == b"crx ":
-        raise BadImage(RAW_REASON)
+        raise NotAPicture(RAW_REASON)
     length = min(int.from_bytes(data[:4], "big"), 256)
     brands = {brand, *(data[at : at + 4] for at in range(16, length, 4))}
     # mif1 says only that some coded still picture is inside; the other brands say which.
@@ -74,4 +74,4 @@ def _kind_of_box(data: bytes) -> Kind:
         return "AVIF"
     if brands & {*_HEIF_BRANDS, b"mif1", b"msf1"}:
         return "HEIF"
-    raise BadImage(_VIDEO_REASON)
+    raise NotAPicture(_VIDEO_REASON)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from likewise.errors import BadImage
+from likewise.errors import OverLimit
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Limits:
 def check_bytes(size_bytes: int, limits: Limits) -> None:
     """Refuse a file over `max_bytes`."""
     if size_bytes > limits.max_bytes:
-        raise BadImage(
+        raise OverLimit(
             f"is {_mega(size_bytes)} MB, over the limit of {_mega(limits.max_bytes)} MB: raise it with --max-bytes"
         )
 
@@ -39,15 +39,15 @@ def check_size(width: int, height: int, limits: Limits) -> None:
     size = f"is {width:,} × {height:,} pixels"
     if width * height > limits.max_pixels:
         megapixels = f"{limits.max_pixels / 1e6:g} megapixels"
-        raise BadImage(f"{size}, over the limit of {megapixels}: raise it with --max-pixels")
+        raise OverLimit(f"{size}, over the limit of {megapixels}: raise it with --max-pixels")
     if max(width, height) > limits.max_side:
-        raise BadImage(f"{size}, over the limit of {limits.max_side:,} on a side: raise it with --max-side")
+        raise OverLimit(f"{size}, over the limit of {limits.max_side:,} on a side: raise it with --max-side")
 
 
 def check_memory(need_bytes: int, what: str, limits: Limits) -> None:
     """Refuse a picture that would need more than `max_memory_bytes`; `what` says which, such as `a WebP of 9 × 9`."""
     if need_bytes > limits.max_memory_bytes:
-        raise BadImage(
+        raise OverLimit(
             f"is {what}, which takes {_mega(need_bytes)} MB of memory to decode, over the limit of "
             f"{_mega(limits.max_memory_bytes)} MB: raise it with --max-memory, or save the image smaller"
         )

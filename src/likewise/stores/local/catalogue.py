@@ -96,14 +96,23 @@ class Catalogue:
         """Whether the user asked that this image stays out."""
         return bool(self._one("SELECT count(*) FROM forgotten WHERE key = ?", key))
 
-    def records(self, prefix: str = "", where: Filter | None = None) -> Iterator[tuple[int, Record]]:
-        """(row, record) of every live image that passes and whose key begins with `prefix`, in row order."""
+    def row_of(self, key: str) -> int | None:
+        """Where an image stands in the order of the gallery; None if no search can return it."""
+        question = f'SELECT "row" FROM images WHERE key = ? AND state = {database.LIVE}'
+        with self._guard:
+            found = self._database.execute(question, (key,)).fetchone()
+        return None if found is None else int(found[0])
+
+    def records(
+        self, prefix: str = "", where: Filter | None = None, *, after: int = -1
+    ) -> Iterator[tuple[int, Record]]:
+        """(row, record) of every live image that passes, whose key begins with `prefix`, behind the row `after`, in row order."""
         passing = filtering.Asked("1") if where is None else filtering.condition(where)
         question = (
             f'SELECT {_COLUMNS} FROM images WHERE state = {database.LIVE} AND "row" > ?'
             f' AND substr(key, 1, length(?)) = ? AND {passing.sql} ORDER BY "row" LIMIT 4096'
         )
-        last = -1
+        last = after
         while True:  # in pages, so that nobody else waits for a slow reader
             with self._guard:
                 page = self._database.execute(question, (last, prefix, prefix, *passing.values)).fetchall()

@@ -1,0 +1,1 @@
+"""Bytes of clients become pixels here, and nowhere else in the service."""

@@ -1,0 +1,1 @@
+"""One file for each group of endpoints; each has a `router`, and `likewise.service.app` lists them."""

@@ -1,0 +1,139 @@
+"""`POST /v1/search`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from time import perf_counter
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request
+from fastapi import Query as InQuery
+
+from likewise.queries import ByImage, ByKey, ByText, Query
+from likewise.queries import Term as Weighted
+from likewise.service import bodies, models, showing
+from likewise.service.galleries import Gallery
+from likewise.service.gate import unless_gone
+from likewise.service.problems import Refusal, declared
+from likewise.service.searching import Answer, Times, Wish, paged
+from likewise.service.state import Service, service_of
+from likewise.service.strengths import Strength, in_a_word
+from likewise.service.terms import File, understood
+from likewise.types import Hit, Skipped
+
+router = APIRouter(prefix="/v1", tags=["search"])
+
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": {"$ref": "#/components/schemas/SearchRequest"}},
+            "image/*": {"schema": bodies.BINARY},
+            "application/octet-stream": {"schema": bodies.BINARY},
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"request": {"$ref": "#/components/schemas/SearchRequest"}},
+                    "additionalProperties": bodies.BINARY,
+                },
+                "encoding": {"request": {"contentType": "application/json"}},
+            },
+        },
+    }
+}
+
+
+@router.post(
+    "/search",
+    response_model=models.SearchAnswer,
+    responses=declared(
+        "bad-argument",
+        "no-token",
+        "not-allowed",
+        "no-such-collection",
+        "no-such-image",
+        "no-such-upload",
+        "unknown-name",
+        "too-large",
+        "not-a-picture",
+        "undecodable",
+        "busy",
+        "not-supported",
+        "not-ready",
+        "deadline",
+    ),
+    openapi_extra=_BODY,
+)
+async def search(request: Request, options: Annotated[models.SearchOptions, InQuery()]) -> models.SearchAnswer:
+    """The images most like a picture, a part of one, words, an image of the gallery, or a mix of these.
+
+    The body is the picture itself (options in the query string), JSON, or multipart with pictures and a part `request` of JSON.
+    """
+    service, times = service_of(request), Times()
+    async with service.gate.turn():
+        asked, files = await bodies.search(request, options, service.settings)
+        gallery = service.galleries.get(asked.collection)
+        query, answer = await unless_gone(request, _found(service, gallery, asked, files, times))
+    if isinstance(answer, Skipped):
+        raise Refusal("bad-argument", f"{answer.key}: {answer.reason}")
+    service.telemetry.took(times.stages())
+    return _told(service, gallery, asked, query, answer, times)
+
+
+async def _found(
+    service: Service, gallery: Gallery, asked: models.SearchRequest, files: Mapping[str, File], times: Times
+) -> tuple[Query, Answer | Skipped]:
+    wish, began = Wish(asked.metric, asked.rerank, asked.where, asked.significance, asked.fold), perf_counter()
+    with service.searching.expecting():
+        read = await understood(service, gallery, asked, files)
+    times.decode = perf_counter() - began
+    embedded = await service.searching.embed(gallery, read.pixels, times)
+    return read.query, await service.searching.search(
+        gallery, read.query, embedded, asked.k + asked.offset, wish, times
+    )
+
+
+def _told(
+    service: Service, gallery: Gallery, asked: models.SearchRequest, query: Query, whole: Answer, times: Times
+) -> models.SearchAnswer:
+    total, places = len(gallery.collection), len(whole.hits) + len(whole.by_chance)
+    answer = paged(whole, asked.offset)
+    strengths = _strengths(service, gallery, asked, query, answer.hits)
+    left = len(whole.hits) - len(answer.hits)
+    by_chance = [showing.chance_hit(gallery, each) for each in answer.by_chance]
+    return models.SearchAnswer(
+        collection=gallery.name,
+        model=gallery.collection.store.card.name,
+        query=[_part(term) for term in query.terms],
+        note=answer.note,
+        total=total,
+        k=asked.k,
+        offset=asked.offset,
+        more=places == asked.k + asked.offset and places + len(query.left_out) < total,
+        hits=[
+            showing.hit(gallery, each, rank, strength)
+            for rank, (each, strength) in enumerate(zip(answer.hits, strengths, strict=True), start=left + 1)
+        ],
+        by_chance=by_chance,
+        best_by_chance=by_chance[0] if by_chance and not whole.hits else None,
+        timing_ms=times.told(),
+    )
+
+
+def _strengths(
+    service: Service, gallery: Gallery, asked: models.SearchRequest, query: Query, hits: Sequence[Hit]
+) -> list[Strength | None]:
+    """A word for each hit: of single pictures by the model's own metric, or as far as the hits themselves tell."""
+    own = asked.metric in (None, gallery.collection.store.card.metric)
+    single = len(query.terms) == 1 and query.terms[0].weight > 0 and not isinstance(query.terms[0].part, ByText)
+    if asked.significance is not None or asked.rerank is not None or not own or not single:
+        return [in_a_word(hit.chance, hit.inliers) for hit in hits]
+    return service.strengths.told(gallery, hits)
+
+
+def _part(term: Weighted) -> models.QueryPart:
+    part = term.part
+    kind = "image" if isinstance(part, ByImage) else "key" if isinstance(part, ByKey) else "text"
+    region = list(part.region) if isinstance(part, ByImage) and part.region is not None else None
+    assert isinstance(part, ByImage | ByKey | ByText)  # noqa: S101 - there are no others
+    return models.QueryPart(kind=kind, name=part.name, weight=term.weight, region=region)  # type: ignore[arg-type]
