@@ -20,8 +20,9 @@ INTERRUPTED = 130
 @click.option(
     "-c",
     "--collection",
-    metavar="DIR",
-    help="The folder that holds (or will hold) .likewise; otherwise the current one, or the nearest above it.",
+    metavar="PLACE",
+    help="The folder that holds (or will hold) .likewise, or milvus://HOST:19530/NAME; otherwise the current folder, or the nearest "
+    "above it.",
 )
 @click.pass_context
 def likewise(context: click.Context, collection: str | None) -> None:

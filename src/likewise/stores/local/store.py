@@ -97,6 +97,18 @@ class LocalStore(Catalogue):
         return cls(folder, database.connect(path))
 
     @property
+    def place(self) -> str:
+        """See `Home.place`."""
+        return str(self._folder)
+
+    def size_bytes(self) -> int:
+        """See `Home.size_bytes`."""
+        return sum(path.stat().st_size for path in self._folder.rglob("*") if path.is_file())
+
+    def keep_file(self, path: Path) -> None:
+        """See `Home.keep_file`: what lies in the folder is kept."""
+
+    @property
     def kept_as(self) -> str:
         """How embeddings are kept, such as `float32` or `pq:64`."""
         return self._kept_as

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Mapping
@@ -9,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
+
+import platformdirs
 
 from likewise.errors import BadArgument
 
@@ -78,7 +81,8 @@ consistency='bounded', deadline_s=30.0)
         shown = f"[{host}]" if ":" in host else host
         name = _named(text, parts.path.strip("/") or DEFAULT_NAME)
         whole = f"{scheme}://{shown}:{port}/{name}"
-        return cls(f"http{'s' if tls else ''}://{shown}:{port}", name, whole, tls=tls, **_options(text, parts.query))
+        uri, (consistency, deadline_s) = f"http{'s' if tls else ''}://{shown}:{port}", _options(text, parts.query)
+        return cls(uri, name, whole, tls=tls, consistency=consistency, deadline_s=deadline_s)
 
     def __str__(self) -> str:
         return self.text
@@ -91,6 +95,12 @@ def is_address(text: str) -> bool:
     (True, False)
     """
     return text.startswith(_PREFIXES)
+
+
+def folder_of(address: Address) -> Path:
+    """A folder of this machine for copies of the small files that a collection keeps on its server."""
+    name = hashlib.sha256(f"{address.uri} {address.name}".encode()).hexdigest()[:16]
+    return Path(platformdirs.user_cache_dir("likewise")) / "milvus" / f"{address.name}-{name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,25 +161,31 @@ def _of_file(text: str, rest: str, scheme: str) -> Address:
         raise BadArgument(f"{text}: a file of milvus-lite ends in .db: {_HOW}")
     name = _named(text, name or DEFAULT_NAME)
     path = Path(place).expanduser().absolute()
-    return Address(str(path), name, f"milvus:{path}#{name}", is_file=True, **_options(text, query))
+    consistency, deadline_s = _options(text, query)
+    return Address(
+        str(path), name, f"milvus:{path}#{name}", is_file=True, consistency=consistency, deadline_s=deadline_s
+    )
 
 
 def _named(text: str, name: str) -> str:
     if not _NAME.fullmatch(name):
-        raise BadArgument(f"{text}: {name!r} can be no collection: take letters, digits and _, no digit first, 200 at most")
+        raise BadArgument(
+            f"{text}: {name!r} can be no collection: take letters, digits and _, no digit first, 200 at most"
+        )
     return name
 
 
-def _options(text: str, query: str) -> dict[str, object]:
-    """Of an address, behind its question mark."""
-    found: dict[str, object] = {}
+def _options(text: str, query: str) -> tuple[Consistency, float]:
+    """What stands behind the question mark of an address."""
+    consistency: Consistency = "strong"
+    deadline_s = DEADLINE_S
     for name, value in parse_qsl(query, keep_blank_values=True):
         if name == "consistency" and value in ("strong", "bounded"):
-            found["consistency"] = value
+            consistency = "strong" if value == "strong" else "bounded"
         elif name == "deadline" and re.fullmatch(r"\d+(\.\d+)?", value) and float(value) > 0:
-            found["deadline_s"] = float(value)
+            deadline_s = float(value)
         else:
             raise BadArgument(
                 f"{text}: {name}={value} is not understood: there are consistency=strong, consistency=bounded and deadline=SECONDS"
             )
-    return found
+    return consistency, deadline_s

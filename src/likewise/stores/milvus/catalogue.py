@@ -145,7 +145,9 @@ class Catalogue:
         """
         found = self._states()
         if not found:
-            raise StoreDamaged(f"{self._remote.address} has no state: its making was broken off; remove both collections and index again")
+            raise StoreDamaged(
+                f"{self._remote.address} has no state: its making was broken off; remove both collections and index again"
+            )
         return found[-1]
 
     def commit(self, state: State) -> None:
@@ -164,7 +166,9 @@ class Catalogue:
             for row in self._remote.query(self._name, asked, ("id", "value"), state.written_at)
         ]
         wanted = None if keys is None else set(keys)
-        return sorted((each for each in found if wanted is None or each.key in wanted), key=lambda each: int(each.id[2:]))
+        return sorted(
+            (each for each in found if wanted is None or each.key in wanted), key=lambda each: int(each.id[2:])
+        )
 
     def add(self, kind: int, pairs: Sequence[tuple[str, Any]], state: State) -> tuple[State, int]:
         """Write entries that are there from the next commit on; returns the state with its numbers used, and when they were written."""
@@ -183,7 +187,9 @@ class Catalogue:
         """Take back what was written for a commit that never came."""
         unborn = self._remote.query(self._name, f"kind >= {SKIPPED} and born > {state.commit}", ("id",))
         self._remote.delete(self._name, [row["id"] for row in unborn])
-        marked = self._remote.query(self._name, f"kind >= {SKIPPED} and died > {state.commit} and died < {NEVER}", ("id",))
+        marked = self._remote.query(
+            self._name, f"kind >= {SKIPPED} and died > {state.commit} and died < {NEVER}", ("id",)
+        )
         self._remote.upsert(self._name, [row | {"died": NEVER} for row in self._whole([row["id"] for row in marked])])
 
     def purge(self, state: State) -> None:
@@ -250,7 +256,9 @@ class Catalogue:
         ours = any(row["id"] == lease.id for row in found)
         last = max(State.from_json(row["value"]).commit for row in found if row["kind"] == STATE)
         if lease.is_lost or not ours or last != state.commit:
-            raise StoreBusy(f"{self._remote.address}: this writer was not heard of for long, and another has taken over: run again")
+            raise StoreBusy(
+                f"{self._remote.address}: this writer was not heard of for long, and another has taken over: run again"
+            )
 
     def _taken(self, wait_s: float) -> Lease:
         until = time.monotonic() + wait_s
@@ -258,7 +266,11 @@ class Catalogue:
         while True:
             lease = Lease(f"l:{uuid.uuid4().hex}")
             self._write_lease(lease, 0)
-            others = [told for each, told in self._leases().items() if each != lease.id and not self._is_gone(each, told, seen)]
+            others = [
+                told
+                for each, told in self._leases().items()
+                if each != lease.id and not self._is_gone(each, told, seen)
+            ]
             if not others:
                 return lease
             self._remote.delete(self._name, [lease.id])
@@ -293,11 +305,21 @@ class Catalogue:
 
     def _write_lease(self, lease: Lease, beat: int) -> None:
         since = datetime.now().astimezone().isoformat(timespec="seconds")
-        told = {"pid": os.getpid(), "host": platform.node(), "node": _node(), "since": since, "beat": beat, "told_at": time.time()}
+        told = {
+            "pid": os.getpid(),
+            "host": platform.node(),
+            "node": _node(),
+            "since": since,
+            "beat": beat,
+            "told_at": time.time(),
+        }
         self._remote.upsert(self._name, [_row(lease.id, LEASE, "", json.dumps(told), 0)])
 
     def _leases(self) -> dict[str, dict[str, Any]]:
-        return {row["id"]: json.loads(row["value"]) for row in self._remote.query(self._name, f"kind == {LEASE}", ("id", "value"))}
+        return {
+            row["id"]: json.loads(row["value"])
+            for row in self._remote.query(self._name, f"kind == {LEASE}", ("id", "value"))
+        }
 
     def _states(self) -> list[State]:
         found = self._remote.query(self._name, f"kind == {STATE}", ("value",))

@@ -94,9 +94,13 @@ def row_of(version: int, row: int, born: int, record: Record, embedding: object,
         size = max(len(told), 4 * len(record.key) if not record.key.isascii() else len(record.key))
         record.key.encode()
     except UnicodeEncodeError as error:
-        raise BadArgument(f"{record.key!r} is no text in Unicode, which Milvus demands of a key: rename the file") from error
+        raise BadArgument(
+            f"{record.key!r} is no text in Unicode, which Milvus demands of a key: rename the file"
+        ) from error
     if size > MOST_CHARACTERS:
-        raise BadArgument(f"{record.key}: key and metadata take {size:,} bytes, and Milvus keeps {MOST_CHARACTERS:,}: tell less of it")
+        raise BadArgument(
+            f"{record.key}: key and metadata take {size:,} bytes, and Milvus keeps {MOST_CHARACTERS:,}: tell less of it"
+        )
     return {
         "id": version,
         "row": row,
@@ -118,8 +122,8 @@ def row_of(version: int, row: int, born: int, record: Record, embedding: object,
 
 def record_of(row: Row) -> Record:
     """The image that a version tells of."""
-    key, digest, *numbers, metadata = json.loads(row["record"])
-    return Record(key, digest, *numbers, metadata)
+    key, digest, size_bytes, modified_ns, width, height, metadata = json.loads(row["record"])
+    return Record(key, digest, size_bytes, modified_ns, width, height, metadata)
 
 
 def version_of(row: Row) -> Version:

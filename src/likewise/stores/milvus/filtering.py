@@ -195,7 +195,13 @@ def _begins(field: Field, pattern: str) -> Asked:
 def _missing(field: Field) -> Asked:
     """Of facts only a date and a folder can be missing; of metadata servers differ on whether null is something."""
     if isinstance(field, Fact):
-        return Asked("modified_ns == 0", exact=True) if field.name == "date" else Asked() if field.name == "folder" else _NONE
+        return (
+            Asked("modified_ns == 0", exact=True)
+            if field.name == "date"
+            else Asked()
+            if field.name == "folder"
+            else _NONE
+        )
     return Asked()
 
 

@@ -68,9 +68,9 @@ class Built:
 
     def told(self) -> dict[str, Any]:
         """Plain values, of which `of` makes it again."""
-        return {name: getattr(self, name) for name in ("kind", "rows", "lists", "seconds", "built_at", "size_bytes")} | {
-            "dial": self.dial.to_json()
-        }
+        return {
+            name: getattr(self, name) for name in ("kind", "rows", "lists", "seconds", "built_at", "size_bytes")
+        } | {"dial": self.dial.to_json()}
 
 
 def wish_of(state: State) -> Wish:
@@ -125,7 +125,9 @@ def built(gallery: Gallery, state: State, kind: Kind | None, watch: Watch) -> Bu
     if kind is None:
         return None
     bytes_each = card.dim if kind == "lists" else 4 * card.dim + 8 * _NEIGHBOURS
-    made = Built(kind, state.live, lists, measured(gallery, state, kind, lists, watch), 0.0, "", bytes_each * state.live)
+    made = Built(
+        kind, state.live, lists, measured(gallery, state, kind, lists, watch), 0.0, "", bytes_each * state.live
+    )
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return replace(made, seconds=round(time.monotonic() - start, 3), built_at=now)
 

@@ -23,7 +23,10 @@ class Remembered:
         """Read it from the server."""
         self._versions: dict[str, Version] = {}
         self._contents: dict[str, tuple[int, Record]] = {}
-        self._entries = {kind: {entry.key: entry for entry in gallery.catalogue.entries(kind, state)} for kind in (SKIPPED, FORGOTTEN)}
+        self._entries = {
+            kind: {entry.key: entry for entry in gallery.catalogue.entries(kind, state)}
+            for kind in (SKIPPED, FORGOTTEN)
+        }
         for start in range(0, state.next_row, _PAGE_ROWS):
             asked = f"row >= {start} and row < {start + _PAGE_ROWS} and born <= {state.commit}"
             found = gallery.remote.query(gallery.name, asked, (*VERSION, "died"), state.written_at)

@@ -102,7 +102,9 @@ class Remote:
         told = self._tried(lambda: self._client.describe_collection(name, timeout=self._each_s), "look")
         return {str(key): str(value) for key, value in dict(told.get("properties") or {}).items()}
 
-    def create(self, name: str, columns: Mapping[str, str], dim: int, metric: str, properties: Mapping[str, str]) -> None:
+    def create(
+        self, name: str, columns: Mapping[str, str], dim: int, metric: str, properties: Mapping[str, str]
+    ) -> None:
         """Make a collection, ready to be asked; what is there already is left as it is.
 
         Args:
@@ -201,7 +203,15 @@ class Remote:
         )
 
     def search(  # noqa: PLR0913 - a search has as many
-        self, name: str, queries: Embeddings, count: int, metric: str, parameters: Mapping[str, int], asked: str, columns: Sequence[str], at: int | None = None
+        self,
+        name: str,
+        queries: Embeddings,
+        count: int,
+        metric: str,
+        parameters: Mapping[str, int],
+        asked: str,
+        columns: Sequence[str],
+        at: int | None = None,
     ) -> list[Hits]:
         """The nearest of each query among the rows that an expression is true of, or fewer where there are fewer."""
 
@@ -219,7 +229,10 @@ class Remote:
             )
             sign = -1.0 if metric == "L2" else 1.0
             return [
-                Hits(sign * np.array([hit["distance"] for hit in each], np.float64), [dict(hit["entity"]) for hit in each])
+                Hits(
+                    sign * np.array([hit["distance"] for hit in each], np.float64),
+                    [dict(hit["entity"]) for hit in each],
+                )
                 for each in found
             ]
 
@@ -245,8 +258,12 @@ class Remote:
             if self.address.is_file:
                 import milvus_lite as _  # noqa: F401 - for the error
         except ImportError as error:
-            raise MissingExtra(f"{self.address} needs pymilvus and milvus-lite: pip install 'likewise[milvus]'") from error
-        logging.getLogger("pymilvus").setLevel(logging.CRITICAL + 1)  # it prints every error that is tried again, with its stack
+            raise MissingExtra(
+                f"{self.address} needs pymilvus and milvus-lite: pip install 'likewise[milvus]'"
+            ) from error
+        logging.getLogger("pymilvus").setLevel(
+            logging.CRITICAL + 1
+        )  # it prints every error that is tried again, with its stack
         return MilvusClient(self.address.uri, timeout=min(5.0, self.address.deadline_s), **self._secrets())
 
     def _secrets(self) -> dict[str, Any]:
@@ -288,7 +305,9 @@ class Remote:
     def _in_our_words(self, error: Exception, what: str) -> LikewiseError:
         told, lower = _first_line(error), str(error).lower()
         if self.address.is_file and ("lock" in lower or "another process" in lower or "in use" in lower):
-            return StoreBusy(f"{self.address} is open in another process, and milvus-lite serves one at a time: end it ({told})")
+            return StoreBusy(
+                f"{self.address} is open in another process, and milvus-lite serves one at a time: end it ({told})"
+            )
         if "auth" in lower or "permission" in lower or "privilege" in lower:
             return StoreAway(
                 f"{self.address} does not let us in ({told}): put a token into LIKEWISE_MILVUS_TOKEN, or a file that "
@@ -313,7 +332,10 @@ def _is_passing(error: Exception) -> bool:
     if isinstance(error, TypeError | KeyError | AttributeError | ImportError):
         return False
     told = str(error).lower()
-    return any(each in told for each in _PASSING) or type(error).__name__ in ("MilvusUnavailableException", "ConnectError")
+    return any(each in told for each in _PASSING) or type(error).__name__ in (
+        "MilvusUnavailableException",
+        "ConnectError",
+    )
 
 
 def _first_line(error: Exception) -> str:

@@ -113,7 +113,14 @@ class _Search:
     """One call of `nearest`."""
 
     def __init__(  # noqa: PLR0913 - as of `nearest`
-        self, gallery: Gallery, state: State, queries: Embeddings, k: int, metric: Metric, where: Filter | None, plan: Plan
+        self,
+        gallery: Gallery,
+        state: State,
+        queries: Embeddings,
+        k: int,
+        metric: Metric,
+        where: Filter | None,
+        plan: Plan,
     ) -> None:
         self._gallery, self._state, self._queries, self._k = gallery, state, queries, k
         self._metric, self._where, self._plan = metric, where, plan
@@ -182,9 +189,7 @@ class _Search:
             return best, len(order) >= self._k
         if len(hits.closeness) < count:
             return best, True  # these were all
-        sure = len(order) == self._k and bool(
-            closeness[order].min() > hits.closeness[-1] + 2 * self._error(i, block)
-        )
+        sure = len(order) == self._k and bool(closeness[order].min() > hits.closeness[-1] + 2 * self._error(i, block))
         return best, sure
 
     def _error(self, i: int, block: Embeddings) -> float:
@@ -205,4 +210,6 @@ def flat(gallery: Gallery, k: int, metric: Metric) -> Plan | None:
 
 def shares(found: Rows, truth: Rows) -> NDArray[np.float64]:
     """(q,) which share of the true neighbours of each query was found."""
-    return np.array([len(set(one) & set(two)) / max(1, len(two)) for one, two in zip(found.tolist(), truth.tolist(), strict=True)])
+    return np.array(
+        [len(set(one) & set(two)) / max(1, len(two)) for one, two in zip(found.tolist(), truth.tolist(), strict=True)]
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
 from collections.abc import Iterator
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-import platformdirs
 from numpy.typing import NDArray
 
 from likewise import compression
@@ -23,7 +21,7 @@ from likewise.roots import Roots
 from likewise.stores import Known, described
 from likewise.stores.local.indexing import Wish
 from likewise.stores.milvus import indexing, remembering
-from likewise.stores.milvus.address import Access, Address
+from likewise.stores.milvus.address import Access, Address, folder_of
 from likewise.stores.milvus.catalogue import FORGOTTEN, FORMAT, SKIPPED, SUFFIX, State
 from likewise.stores.milvus.columns import RECORD, VERSIONS, at, number_of, record_of
 from likewise.stores.milvus.indexing import Built
@@ -99,7 +97,9 @@ class MilvusStore:
         remote = Remote(place, access)
         if not (remote.exists(place.name) and remote.exists(place.name + SUFFIX)):
             remote.close()
-            raise NoCollection(f"no collection at {place}: make one with `likewise -c {place} index FOLDER`, or mend the name")
+            raise NoCollection(
+                f"no collection at {place}: make one with `likewise -c {place} index FOLDER`, or mend the name"
+            )
         store = cls(remote, _card_of(remote))
         store._ready()
         return store
@@ -117,8 +117,7 @@ class MilvusStore:
     @property
     def folder(self) -> Path:
         """A folder of this machine for copies of the small files that the collection keeps on the server."""
-        name = hashlib.sha256(f"{self.address.uri} {self.address.name}".encode()).hexdigest()[:16]
-        return Path(platformdirs.user_cache_dir("likewise")) / "milvus" / f"{self.address.name}-{name}"
+        return folder_of(self.address)
 
     @property
     def state(self) -> State:
@@ -176,7 +175,10 @@ class MilvusStore:
     def counts(self) -> dict[str, int]:
         """See `Home.counts`."""
         state = self.view().state
-        entries = {name: len(self.gallery.catalogue.entries(kind, state)) for name, kind in (("skipped", SKIPPED), ("forgotten", FORGOTTEN))}
+        entries = {
+            name: len(self.gallery.catalogue.entries(kind, state))
+            for name, kind in (("skipped", SKIPPED), ("forgotten", FORGOTTEN))
+        }
         return {"live": state.live, "vanished": state.vanished, "dead": state.dead, **entries}
 
     def size_bytes(self) -> int:
@@ -184,7 +186,9 @@ class MilvusStore:
         state = self.view().state
         return (state.live + state.vanished + state.dead) * (4 * self.card.dim + 500)
 
-    def bring_index_up_to_date(self, watch: Watch = lambda _what, _done, _all: None, *, anew: bool = False) -> Built | None:
+    def bring_index_up_to_date(
+        self, watch: Watch = lambda _what, _done, _all: None, *, anew: bool = False
+    ) -> Built | None:
         """Have the server build the index that is wished, and measure how wide it must be searched; it cannot be searched meanwhile.
 
         Args:
@@ -299,7 +303,9 @@ class MilvusStore:
             if not np.isfinite(block).all():
                 wrong.append(f"an embedding of the rows {rows[0]} to {rows[-1]} holds NaN or infinity: index again")
         if count != state.live:
-            wrong.append(f"{count:,} images are there where the collection counts {state.live:,}: index again into another collection")
+            wrong.append(
+                f"{count:,} images are there where the collection counts {state.live:,}: index again into another collection"
+            )
         return blocks, wrong
 
     def shares_found(self, queries: int) -> NDArray[np.float64] | None:
@@ -398,10 +404,16 @@ def _card_of(remote: Remote) -> Card:
     """
     told = remote.properties(remote.address.name)
     if _CARD not in told:
-        raise StoreDamaged(f"{remote.address} is a collection of something else: it says of no encoder; take another name")
+        raise StoreDamaged(
+            f"{remote.address} is a collection of something else: it says of no encoder; take another name"
+        )
     card = Card.from_json(told[_CARD])
     if int(told.get(_FORMAT, "0")) > FORMAT:
-        raise StoreDamaged(f"{remote.address} has format {told[_FORMAT]}, this program reads up to {FORMAT}: install a newer likewise")
+        raise StoreDamaged(
+            f"{remote.address} has format {told[_FORMAT]}, this program reads up to {FORMAT}: install a newer likewise"
+        )
     if card.fingerprint != told.get(_FINGERPRINT):
-        raise StoreDamaged(f"{remote.address} says it is of {told.get(_FINGERPRINT)}, and its card is {card.fingerprint}: index again")
+        raise StoreDamaged(
+            f"{remote.address} says it is of {told.get(_FINGERPRINT)}, and its card is {card.fingerprint}: index again"
+        )
     return card

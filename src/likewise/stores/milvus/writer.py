@@ -45,7 +45,7 @@ class MilvusWriter:
     Every method is one transaction: whole or not at all, and on the server when it returns.
     """
 
-    def __init__(self, gallery: Gallery, lease: Lease, state: State, told: Callable[[State], None]) -> None:
+    def __init__(self, gallery: Gallery, lease: Lease, state: State, told: Callable[[State], object]) -> None:
         self._gallery, self._lease, self.state, self._told = gallery, lease, state, told
         self._known: Remembered | Asked = Asked(gallery, state)
         self._lookups = 0
@@ -83,7 +83,9 @@ class MilvusWriter:
         with self._transaction() as change:
             told = {record.key: record for record in records}
             before = self.known(len(told)).versions(told)
-            self._replace(change, before, [(each.row, LIVE, _refreshed(each.record, told[each.record.key])) for each in before])
+            self._replace(
+                change, before, [(each.row, LIVE, _refreshed(each.record, told[each.record.key])) for each in before]
+            )
             back = sum(each.state == VANISHED for each in before)
             change.state = replace(change.state, live=change.state.live + back, vanished=change.state.vanished - back)
 
@@ -95,7 +97,11 @@ class MilvusWriter:
             self._count_out(change, gone)
             self._end(change, gone)
             self._forget_entries(change, SKIPPED, keys)
-            self._enter(change, SKIPPED, [(skip.key, [skip.reason, item.size_bytes, item.modified_ns]) for skip, item in skipped])
+            self._enter(
+                change,
+                SKIPPED,
+                [(skip.key, [skip.reason, item.size_bytes, item.modified_ns]) for skip, item in skipped],
+            )
 
     def vanish(self, keys: Sequence[str]) -> None:
         """See `Writer.vanish`."""
@@ -130,7 +136,9 @@ class MilvusWriter:
         catalogue = self._gallery.catalogue
         there = {entry.key for entry in catalogue.entries(SOURCE, self.state)}
         before = {entry.key: entry for entry in catalogue.entries(ROOT, self.state)}
-        added = [(root, place) for root, place in roots.named.items() if root not in before or before[root].value != place]
+        added = [
+            (root, place) for root, place in roots.named.items() if root not in before or before[root].value != place
+        ]
         if name in there and not added:
             return
         with self._transaction() as change:
@@ -218,12 +226,15 @@ class MilvusWriter:
         self.state = state
         self._told(state)
 
-    def _begin(self, change: _Change, numbered: Sequence[tuple[int, int, Record]], rows: Embeddings | Sequence[object]) -> None:
+    def _begin(
+        self, change: _Change, numbered: Sequence[tuple[int, int, Record]], rows: Embeddings | Sequence[object]
+    ) -> None:
         """Write versions that are there from the next commit on."""
         state, born = change.state, self.state.commit + 1
         made = [Version(state.next_id + i, row, kind, record) for i, (row, kind, record) in enumerate(numbered)]
         told: list[Row] = [
-            row_of(each.id, each.row, born, each.record, embedding, each.state) for each, embedding in zip(made, rows, strict=True)
+            row_of(each.id, each.row, born, each.record, embedding, each.state)
+            for each, embedding in zip(made, rows, strict=True)
         ]
         change.state = replace(state, next_id=state.next_id + len(made))
         self._note_time(change, self._gallery.remote.upsert(self._gallery.name, told))
@@ -259,7 +270,9 @@ class MilvusWriter:
         if not pairs:
             return
         first = change.state.next_id
-        change.state, written_at = self._gallery.catalogue.add(kind, pairs, replace(change.state, commit=self.state.commit))
+        change.state, written_at = self._gallery.catalogue.add(
+            kind, pairs, replace(change.state, commit=self.state.commit)
+        )
         self._note_time(change, written_at)
         change.added_entries += [(kind, Entry(f"e:{first + i}", key, value)) for i, (key, value) in enumerate(pairs)]
 
@@ -274,7 +287,9 @@ class MilvusWriter:
     def _count_out(self, change: _Change, gone: Sequence[Version]) -> None:
         live = sum(each.state == LIVE for each in gone)
         state, count = change.state, len(gone)
-        change.state = replace(state, live=state.live - live, vanished=state.vanished - (count - live), dead=state.dead + count)
+        change.state = replace(
+            state, live=state.live - live, vanished=state.vanished - (count - live), dead=state.dead + count
+        )
 
     @staticmethod
     def _note_time(change: _Change, written_at: int) -> None:
@@ -284,5 +299,3 @@ class MilvusWriter:
 def _refreshed(before: Record, told: Record) -> Record:
     """What is noted anew; the embedding is of the bytes of before."""
     return replace(before, size_bytes=told.size_bytes, modified_ns=told.modified_ns, metadata=told.metadata)
-
-
