@@ -9,7 +9,21 @@ from types import FrameType
 import click
 
 from likewise import __version__
-from likewise.cli import compiling, demo, duplicates, evaluate, index, keep, models, search, train, tune, where, whiten
+from likewise.cli import (
+    compiling,
+    copying,
+    demo,
+    duplicates,
+    evaluate,
+    index,
+    keep,
+    models,
+    search,
+    train,
+    tune,
+    where,
+    whiten,
+)
 from likewise.errors import LikewiseError
 
 INTERRUPTED = 130
@@ -46,6 +60,7 @@ for command in (
     keep.verify,
     keep.compact,
     keep.forget,
+    copying.copy_gallery,
     evaluate.evaluate,
     evaluate.benchmarks,
     evaluate.compare,

@@ -54,6 +54,10 @@ class HomeWriter(Writer, Protocol):
         """Let forgotten images in again at the next meeting; returns how many they were."""
         ...
 
+    def note_base(self, base: str) -> None:
+        """Say where keys without a root lie, where that is not settled by where the collection itself lies."""
+        ...
+
     def note_index(self, wish: Wish) -> None:
         """Remember which index the collection is to have."""
         ...
@@ -119,6 +123,10 @@ class Home(Store, Protocol):
             watch: Told (what is done, how much of it, of how much).
             anew: Build even where what is there would do.
         """
+        ...
+
+    def forgotten(self) -> list[str]:
+        """The keys that the user asked to stay out."""
         ...
 
     def counts(self) -> Mapping[str, int]:

@@ -113,6 +113,9 @@ class LocalWriter:
                 "UPDATE manifest SET value = ? WHERE name = 'roots'", (json.dumps(dict(roots.named)),)
             )
 
+    def note_base(self, base: str) -> None:
+        """See `HomeWriter.note_base`: it is the folder that holds the collection, and moves with it."""
+
     def note_running(self, told: str) -> None:
         """See `Writer.note_running`."""
         with self._transaction():

@@ -248,6 +248,10 @@ class MilvusStore:
         found = self.gallery.catalogue.entries(SKIPPED, self.view().state)
         return sorted((Skipped(entry.key, entry.value[0]) for entry in found), key=lambda skip: skip.key)
 
+    def forgotten(self) -> list[str]:
+        """See `Home.forgotten`."""
+        return sorted(entry.key for entry in self.gallery.catalogue.entries(FORGOTTEN, self.view().state))
+
     def sources(self) -> list[str]:
         """See `Store.sources`."""
         return self.gallery.roots(self.view())[1]

@@ -153,7 +153,9 @@ class MilvusWriter:
                 change.state = replace(change.state, computed_by=(*change.state.computed_by, told))
 
     def note_base(self, base: str) -> None:
-        """Say where keys without a root lie, such as the folder of the local collection that this one is a copy of."""
+        """See `HomeWriter.note_base`: such as the folder of the local collection that this one is a copy of."""
+        if base == self.state.base:
+            return
         with self._transaction() as change:
             change.state = replace(change.state, base=base)
 
