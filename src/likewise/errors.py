@@ -58,6 +58,10 @@ class StoreFull(LikewiseError):
     """The disk has no room for the next batch: make room and run again, nothing that was kept is lost."""
 
 
+class StoreAway(LikewiseError):
+    """The server that keeps a collection does not answer, or lets nobody in: start it, or mend the address or the token."""
+
+
 class StoreDamaged(LikewiseError):
     """The collection's files contradict each other: `likewise verify` says where."""
 

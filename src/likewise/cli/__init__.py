@@ -11,6 +11,7 @@ import click
 from likewise import __version__
 from likewise.cli import (
     compiling,
+    copying,
     demo,
     duplicates,
     evaluate,
@@ -34,8 +35,9 @@ INTERRUPTED = 130
 @click.option(
     "-c",
     "--collection",
-    metavar="DIR",
-    help="The folder that holds (or will hold) .likewise; otherwise the current one, or the nearest above it.",
+    metavar="PLACE",
+    help="The folder that holds (or will hold) .likewise, or milvus://HOST:19530/NAME; otherwise the current folder, or the nearest "
+    "above it.",
 )
 @click.pass_context
 def likewise(context: click.Context, collection: str | None) -> None:
@@ -60,6 +62,7 @@ for command in (
     keep.verify,
     keep.compact,
     keep.forget,
+    copying.copy_gallery,
     evaluate.evaluate,
     evaluate.benchmarks,
     evaluate.compare,

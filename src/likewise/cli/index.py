@@ -128,14 +128,14 @@ def _opened(folder: str | None, wanted: Wanted, sources: dict[str, Source]) -> C
     from likewise import encoders
     from likewise.encoders import naming
     from likewise.errors import NoCollection, StoreMismatch
-    from likewise.stores.local import LocalStore
+    from likewise.stores import home
 
     try:
         found = here.Collection.open(folder, runtime=wanted.model.runtime, precision=wanted.model.precision)
     except NoCollection:
         if not wanted.places:
             raise click.UsageError("name a PLACE to index: a folder, an archive, a list or an image") from None
-        return _created(Path(folder or "."), wanted, sources)
+        return _created(folder or ".", wanted, sources)
     card, kept_as, model = found.store.card, found.store.kept_as, wanted.model
     if wanted.keep is not None:
         found.store.demand_kept_as(wanted.keep)
@@ -147,20 +147,22 @@ def _opened(folder: str | None, wanted: Wanted, sources: dict[str, Source]) -> C
     same_name = model.model is None or naming.same(model.model, card.name)
     same_model = same_name and model.recipe in (None, card.recipe.name)
     if whitening is not None or (same_model and found.whitening is not None):
-        store = LocalStore.create(found.store.folder, card, kept_as)
+        found.close()
+        store = home.opened(here.place_of(folder or found.store.place))
         return here.Collection(store, load=model.loader())
     if model.model is not None and not same_name and not encoders.is_file(model.model):
         raise StoreMismatch(
-            f"{found.store.folder} holds {card.name} embeddings, not {model.model}: pass --model {card.name}, "
+            f"{found.store.place} holds {card.name} embeddings, not {model.model}: pass --model {card.name}, "
             "or keep the other model in a collection of its own with -c DIR"
         )
     told = card.name if same_name or model.model is None else model.model
     same = replace(model, model=told, recipe=model.recipe or card.recipe.name)
     encoder = same.loaded(card.weights_sha256, card.quantised)
-    return here.Collection.create(found.store.folder, encoder, keep=kept_as)
+    found.close()
+    return here.Collection.create(folder or found.store.place, encoder, keep=kept_as)
 
 
-def _created(folder: Path, wanted: Wanted, sources: dict[str, Source]) -> Collection:
+def _created(folder: str, wanted: Wanted, sources: dict[str, Source]) -> Collection:
     """A new collection; where something has to be fitted, after fitting it on pictures of the first place."""
     from likewise.collection import Collection
     from likewise.compression import compression

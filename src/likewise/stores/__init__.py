@@ -208,3 +208,10 @@ class Store(Protocol):
     def close(self) -> None:
         """Let go of files."""
         ...
+
+
+def described(card: Card) -> str:
+    """A card in words that tell it from others."""
+    weights = f", weights {card.weights_sha256[:8]}" if card.weights_sha256 else ""
+    quantised = f", int8 {card.quantised[:8]}" if card.quantised else ""
+    return f"{card.name} ({card.recipe.name}, {card.dim}-d{weights}{quantised}, {card.fingerprint})"

@@ -125,6 +125,10 @@ class Catalogue:
         """What could not be embedded and why, by key."""
         return [Skipped(key, reason) for key, reason in self._all("SELECT key, reason FROM skipped ORDER BY key")]
 
+    def forgotten(self) -> list[str]:
+        """The keys that stay out, in their order."""
+        return [key for (key,) in self._all("SELECT key FROM forgotten ORDER BY key")]
+
     def sources(self) -> list[str]:
         """The names of the sources that were indexed, in the order of their first time."""
         return [name for (name,) in self._all("SELECT name FROM sources ORDER BY number")]

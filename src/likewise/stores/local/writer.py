@@ -113,6 +113,9 @@ class LocalWriter:
                 "UPDATE manifest SET value = ? WHERE name = 'roots'", (json.dumps(dict(roots.named)),)
             )
 
+    def note_base(self, base: str) -> None:
+        """See `HomeWriter.note_base`: it is the folder that holds the collection, and moves with it."""
+
     def note_running(self, told: str) -> None:
         """See `Writer.note_running`."""
         with self._transaction():
@@ -171,36 +174,10 @@ class LocalWriter:
 
     def _encoded(self, records: Sequence[Record], embeddings: Embeddings) -> Codes:
         """What is kept of embeddings, once they are found fit to be kept."""
-        wanted = (len(records), self._card.dim)
-        if embeddings.shape != wanted:
-            raise BadArgument(f"embeddings have shape {embeddings.shape}, wanted {wanted}")
-        if len({record.key for record in records}) != len(records):
-            raise BadArgument("a key comes twice in one batch: keys are unique")
-        with np.errstate(over="ignore"):
-            embeddings = np.asarray(embeddings, np.float32)
-        self._demand_finite(records, embeddings, "float32")
-        if self._card.unit:
-            norms = np.linalg.norm(embeddings, axis=1)
-            far = np.flatnonzero(np.abs(norms - 1) > _UNIT_TOLERANCE)
-            if far.size:
-                row = int(far[0])
-                raise BadArgument(
-                    f"{self._card.name} promises unit rows; that of {records[row].key} has norm {norms[row]:.4f}"
-                )
-        codes = self._codec.encode(embeddings)
+        codes = self._codec.encode(demand_fit(self._card, records, embeddings))
         if self._kept_as != "float32":
-            self._demand_finite(records, self._codec.decode(codes), self._kept_as)
+            _demand_finite(records, self._codec.decode(codes), self._kept_as)
         return codes
-
-    @staticmethod
-    def _demand_finite(records: Sequence[Record], rows: Embeddings, kept_as: str) -> None:
-        bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
-        if bad.size:
-            key = records[int(bad[0])].key
-            raise BadArgument(
-                f"{bad.size} of {len(records)} embeddings hold NaN or infinity as {kept_as}, the first of {key}: "
-                "mend the encoder" + ("" if kept_as == "float32" else ", or keep float32")
-            )
 
     def _drop_leftovers(self) -> None:
         """Array files of other generations: of a `compact` that did not come to its end, or the one before it.
@@ -232,6 +209,39 @@ class LocalWriter:
                 if self._database.in_transaction:
                     self._database.execute("ROLLBACK")
                 raise
+
+
+def demand_fit(card: Card, records: Sequence[Record], embeddings: Embeddings) -> Embeddings:
+    """The embeddings in float32, once they are found fit to be kept.
+
+    Raises:
+        BadArgument: As `Writer.extend`.
+    """
+    wanted = (len(records), card.dim)
+    if embeddings.shape != wanted:
+        raise BadArgument(f"embeddings have shape {embeddings.shape}, wanted {wanted}")
+    if len({record.key for record in records}) != len(records):
+        raise BadArgument("a key comes twice in one batch: keys are unique")
+    with np.errstate(over="ignore"):
+        embeddings = np.asarray(embeddings, np.float32)
+    _demand_finite(records, embeddings, "float32")
+    if card.unit:
+        norms = np.linalg.norm(embeddings, axis=1)
+        far = np.flatnonzero(np.abs(norms - 1) > _UNIT_TOLERANCE)
+        if far.size:
+            row = int(far[0])
+            raise BadArgument(f"{card.name} promises unit rows; that of {records[row].key} has norm {norms[row]:.4f}")
+    return embeddings
+
+
+def _demand_finite(records: Sequence[Record], rows: Embeddings, kept_as: str) -> None:
+    bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+    if bad.size:
+        key = records[int(bad[0])].key
+        raise BadArgument(
+            f"{bad.size} of {len(records)} embeddings hold NaN or infinity as {kept_as}, the first of {key}: "
+            "mend the encoder" + ("" if kept_as == "float32" else ", or keep float32")
+        )
 
 
 def _columns(row: int, record: Record) -> tuple[object, ...]:
