@@ -66,10 +66,9 @@ class Wanted:
 )
 @click.option(
     "--prefetch",
-    default=8,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Images that are read at once; more for slow disks and network folders.",
+    default=0,
+    type=click.IntRange(0),
+    help="Images that are read at once; more for slow disks and network folders.  [default: 8; 32 from buckets and the web]",
 )
 @click.option(
     "--deadline",
@@ -90,8 +89,8 @@ class Wanted:
 def index(context: click.Context, /, **given: Any) -> None:
     """Embed the images of each PLACE; without a PLACE, of all places of before.
 
-    A PLACE is a folder, a .zip or .tar, a list (.txt, or - for standard input), a glob, an image, or CIFAR-10 or -100 in
-    the official layout.
+    A PLACE is a folder, a .zip or .tar, a list (.txt, or - for standard input), a glob, an image, CIFAR-10 or -100 in
+    the official layout, or an address: s3://BUCKET/PREFIX, gs://…, az://… (docs/object-storage.md).
 
     Only new and changed images are read. Ctrl-C at any moment loses nothing: run it again to go on.
     """
