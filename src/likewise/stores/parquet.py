@@ -254,7 +254,8 @@ _COLUMNS = ["key", "content_sha256", "size_bytes", "modified_ns", "width", "heig
 def _records(part: Any) -> list[Record]:
     columns = [part.column(name).to_pylist() for name in _COLUMNS[:-1]]
     return [
-        Record(key, digest.hex(), *rest, json.loads(told)) for key, digest, *rest, told in zip(*columns, strict=True)
+        Record(key, digest.hex(), size, modified, width, height, json.loads(told))
+        for key, digest, size, modified, width, height, told in zip(*columns, strict=True)
     ]
 
 
