@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from likewise.cli.distributing import WantedCluster, distributed_options
 from likewise.cli.indexes import WantedIndex, index_options
 from likewise.cli.limits import POSITIVE, WantedLimits, limit_options
 from likewise.cli.model import WantedModel, model_options
@@ -41,6 +42,7 @@ class Wanted:
     whitening: WantedWhitening
     index: WantedIndex
     limits: WantedLimits
+    cluster: WantedCluster
     retry: bool
     include_forgotten: bool
     commit_every: float
@@ -78,6 +80,7 @@ class Wanted:
     metavar="SECONDS",
     help="For decoding one image; whoever takes longer is replaced.",
 )
+@distributed_options
 @whiten_options
 @index_options
 @limit_options
@@ -101,6 +104,7 @@ def index(context: click.Context, /, **given: Any) -> None:
         whitening=WantedWhitening.taken_from(given),
         index=WantedIndex.taken_from(given),
         limits=WantedLimits.taken_from(given),
+        cluster=WantedCluster.taken_from(given),
         **given,
     )
     sources: dict[str, Source] = {}
@@ -110,15 +114,23 @@ def index(context: click.Context, /, **given: Any) -> None:
                 writer.recall_forgotten()
         reports: list[Report] = []
         for name in wanted.places or collection.places():
-            source = _source(name, sources)
             try:
                 with progress_of(name) as watch:
-                    reports.append(collection.index_sources([source], _options(wanted, collection.limits), watch))
+                    reports.append(_indexed(collection, name, wanted, sources, watch))
             except KeyboardInterrupt:
                 click.echo(f"\nstopped: {len(collection):,} images are in; run the same command to go on", err=True)
                 raise
         summary(collection, added_up(reports))
         wanted.index.brought_about(collection, wanted.wait)
+
+
+def _indexed(collection: Collection, name: str, wanted: Wanted, sources: dict[str, Source], watch: Watch) -> Report:
+    """Index one place, here or by a cluster."""
+    options = _options(wanted, collection.limits)
+    if wanted.cluster.on is None:
+        return collection.index_sources([_source(name, sources)], options, watch)
+    given = wanted.workers or 0, wanted.model.weights, wanted.model.device
+    return wanted.cluster.indexed(collection, name, options, watch, given)
 
 
 def _opened(folder: str | None, wanted: Wanted, sources: dict[str, Source]) -> Collection:
