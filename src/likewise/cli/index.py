@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from likewise.cli.distributing import WantedCluster, distributed_options
 from likewise.cli.indexes import WantedIndex, index_options
 from likewise.cli.limits import POSITIVE, WantedLimits, limit_options
 from likewise.cli.model import WantedModel, model_options
@@ -41,6 +42,7 @@ class Wanted:
     whitening: WantedWhitening
     index: WantedIndex
     limits: WantedLimits
+    cluster: WantedCluster
     retry: bool
     include_forgotten: bool
     commit_every: float
@@ -66,10 +68,9 @@ class Wanted:
 )
 @click.option(
     "--prefetch",
-    default=8,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Images that are read at once; more for slow disks and network folders.",
+    default=0,
+    type=click.IntRange(0),
+    help="Images that are read at once; more for slow disks and network folders.  [default: 8; 32 from buckets and the web]",
 )
 @click.option(
     "--deadline",
@@ -79,6 +80,7 @@ class Wanted:
     metavar="SECONDS",
     help="For decoding one image; whoever takes longer is replaced.",
 )
+@distributed_options
 @whiten_options
 @index_options
 @limit_options
@@ -90,8 +92,8 @@ class Wanted:
 def index(context: click.Context, /, **given: Any) -> None:
     """Embed the images of each PLACE; without a PLACE, of all places of before.
 
-    A PLACE is a folder, a .zip or .tar, a list (.txt, or - for standard input), a glob, an image, or CIFAR-10 or -100 in
-    the official layout.
+    A PLACE is a folder, a .zip or .tar, a list (.txt, or - for standard input), a glob, an image, CIFAR-10 or -100 in
+    the official layout, or an address: s3://BUCKET/PREFIX, gs://…, az://… (docs/object-storage.md).
 
     Only new and changed images are read. Ctrl-C at any moment loses nothing: run it again to go on.
     """
@@ -102,6 +104,7 @@ def index(context: click.Context, /, **given: Any) -> None:
         whitening=WantedWhitening.taken_from(given),
         index=WantedIndex.taken_from(given),
         limits=WantedLimits.taken_from(given),
+        cluster=WantedCluster.taken_from(given),
         **given,
     )
     sources: dict[str, Source] = {}
@@ -111,15 +114,23 @@ def index(context: click.Context, /, **given: Any) -> None:
                 writer.recall_forgotten()
         reports: list[Report] = []
         for name in wanted.places or collection.places():
-            source = _source(name, sources)
             try:
                 with progress_of(name) as watch:
-                    reports.append(collection.index_sources([source], _options(wanted, collection.limits), watch))
+                    reports.append(_indexed(collection, name, wanted, sources, watch))
             except KeyboardInterrupt:
                 click.echo(f"\nstopped: {len(collection):,} images are in; run the same command to go on", err=True)
                 raise
         summary(collection, added_up(reports))
         wanted.index.brought_about(collection, wanted.wait)
+
+
+def _indexed(collection: Collection, name: str, wanted: Wanted, sources: dict[str, Source], watch: Watch) -> Report:
+    """Index one place, here or by a cluster."""
+    options = _options(wanted, collection.limits)
+    if wanted.cluster.on is None:
+        return collection.index_sources([_source(name, sources)], options, watch)
+    given = wanted.workers or 0, wanted.model.weights, wanted.model.device
+    return wanted.cluster.indexed(collection, name, options, watch, given)
 
 
 def _opened(folder: str | None, wanted: Wanted, sources: dict[str, Source]) -> Collection:

@@ -23,8 +23,6 @@ Given: TypeAlias = "str | Path | bytes | Query"
 
 Weighted: TypeAlias = "Given | tuple[Given, float]"
 
-_ADDRESSES = ("http://", "https://")
-
 
 @dataclass(frozen=True, slots=True)
 class Reader:
@@ -131,8 +129,8 @@ class Reader:
             return self._picture(spelled, source.read(item))
         if spelled.name == "-" and self.standard_input is not None:
             return self._picture(replace(spelled, name="standard input"), self.standard_input())
-        is_address = spelled.name.startswith(_ADDRESSES)
-        return self._picture(spelled, web.fetch(spelled.name) if is_address else _read(spelled.name))
+        is_on_web = spelled.name.startswith(sources.WEB)
+        return self._picture(spelled, web.fetch(spelled.name) if is_on_web else _read(spelled.name))
 
     def _picture(self, spelled: Spelled, data: bytes) -> ByImage:
         key = spelled.name if spelled.kind == "key" else ""
@@ -161,7 +159,7 @@ class Reader:
             if spelled.kind != "image" and self._is_key(spelled.name):
                 return replace(spelled, kind="key", name=paths.kept(spelled.name))
         shortest = readings[-1]
-        if shortest.kind != "key" and shortest.name.startswith(_ADDRESSES):
+        if shortest.kind != "key" and sources.is_address(shortest.name):
             return replace(shortest, kind="image")
         if shortest.kind == "key":
             raise SourceError(f"{text}: no image of the collection has the key {shortest.name}: `search` prints keys")
@@ -175,6 +173,8 @@ class Reader:
         return syntax.as_words(text)
 
     def _is_place(self, name: str) -> bool:
+        if sources.is_address(name):
+            return False  # what is a key is a key, without asking anybody far away
         return (name == "-" and self.standard_input is not None) or is_many_pictures(name) or _is_there(name)
 
     def _is_key(self, name: str) -> bool:
@@ -210,13 +210,16 @@ def is_many_pictures(name: str) -> bool:
     """Whether a name stands for several pictures; a pattern only if it matches something, since words may end in `?`."""
     if not sources.is_many(name):
         return False
-    if not glob.has_magic(name) or _is_there(name):
+    if sources.is_address(name) or not glob.has_magic(name) or _is_there(name):
         return True
     return next(glob.iglob(os.path.expanduser(name), recursive=True), None) is not None  # noqa: PTH111, PTH207
 
 
 def _read(name: str) -> bytes:
-    """The bytes of a file, or of an entry of an archive by its path as hits tell it."""
+    """The bytes of a file, of an object of a bucket, or of an entry of an archive by its path as hits tell it."""
+    if sources.is_address(name):
+        source, item = sources.locate(name)
+        return source.read(item)
     try:
         path = Path(paths.real(name)).expanduser()
         entry = None if path.exists() else _entry(path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from likewise.errors import SourceError
 from likewise.sources import paths
@@ -34,6 +34,17 @@ def open_archive(path: Path) -> Zip | Tar | Cifar:
     return cifar.in_tar(path) or tars.Tar(path)
 
 
+def open_far(place: str, file: BinaryIO) -> Zip | Tar:
+    """An archive by its address and its bytes.
+
+    Raises:
+        SourceError: If it cannot be opened.
+    """
+    from likewise.sources import tars, zips
+
+    return zips.Zip(place, file) if place.lower().endswith(".zip") else tars.Tar(place, file)
+
+
 def images_among(entries: Iterable[tuple[str, Entry]], head: Callable[[Entry], bytes]) -> dict[str, Entry]:
     """Key → entry, for what looks like an image and is not hidden, in the order given.
 
@@ -57,7 +68,7 @@ def item(key: str, size_bytes: int, modified_ns: int) -> Item:
     return Item(key, max(-1, min(size_bytes, _LARGEST)), max(0, min(modified_ns, _LARGEST)))
 
 
-def broken(path: Path, kind: str, error: Exception) -> SourceError:
+def broken(path: Path | str, kind: str, error: Exception) -> SourceError:
     """What to say of an archive that cannot be opened."""
     why = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return SourceError(f"{path}: cannot be read as a {kind} ({why}): fetch it again, or pack it again")

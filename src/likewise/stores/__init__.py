@@ -24,16 +24,25 @@ class Known:
         live: Whether searches return it; False for a vanished image, whose embedding is still kept.
         size_bytes: As last seen.
         modified_ns: As last seen.
+        etag: As last seen; empty where none was, or the store keeps none.
     """
 
     record: Record | None
     live: bool
     size_bytes: int
     modified_ns: int
+    etag: str = ""
 
     def unchanged(self, item: Item) -> bool:
-        """Whether the source says that the bytes are the ones we know, without reading them."""
-        return item.modified_ns == self.modified_ns != 0 and item.size_bytes in (-1, self.size_bytes)
+        """Whether the source says that the bytes are the ones we know, without reading them.
+
+        An ETag outweighs a date: objects that are copied over themselves get another date and keep it.
+        """
+        if item.size_bytes not in (-1, self.size_bytes):
+            return False
+        if item.etag and self.etag:
+            return item.etag == self.etag
+        return item.modified_ns == self.modified_ns != 0
 
 
 class Writer(Protocol):

@@ -288,7 +288,10 @@ class LocalStore(Catalogue):
         with lock.exclusive(self._folder, wait_s):
             connection = database.connect(self._folder / database.FILE_NAME)
             try:
-                yield LocalWriter(self._folder, connection, self._card, self.codebook)
+                writer = LocalWriter(self._folder, connection, self._card, self.codebook)
+                with self._guard:
+                    self._look_for_etags()  # a collection of before has them from now on
+                yield writer
             finally:
                 connection.close()
 

@@ -60,6 +60,7 @@ class LocalWriter:
             self._database.executemany(_RETIRE, [(record.key,) for record in records])
             self._database.executemany("DELETE FROM skipped WHERE key = ?", [(record.key,) for record in records])
             self._database.executemany(_INSERT, [_columns(first + i, record) for i, record in enumerate(records)])
+            self._keep_etags([(record.key, record.etag) for record in records])
 
     def refresh(self, records: Sequence[Record]) -> None:
         """Note new dates and metadata of images whose embedding stays, and bring vanished ones back."""
@@ -69,6 +70,7 @@ class LocalWriter:
                 f" WHERE key = ? AND state < {DEAD}",
                 [(record.size_bytes, record.modified_ns, _text(record), record.key) for record in records],
             )
+            self._keep_etags([(record.key, record.etag) for record in records])
 
     def skip(self, skipped: Sequence[tuple[Skipped, Item]]) -> None:
         """Remember what could not be embedded and why; an embedding of the same key is no longer returned."""
@@ -78,6 +80,7 @@ class LocalWriter:
                 "INSERT OR REPLACE INTO skipped VALUES (?, ?, ?, ?)",
                 [(skip.key, skip.reason, item.size_bytes, item.modified_ns) for skip, item in skipped],
             )
+            self._keep_etags([(skip.key, item.etag) for skip, item in skipped])
 
     def vanish(self, keys: Sequence[str]) -> None:
         """Take images out of searches whose files are gone; their embeddings are kept until `compact`."""
@@ -154,11 +157,18 @@ class LocalWriter:
             self._drop_leftovers()  # the old array; or the new one, if we did not come to the end
         return before - len(kept)
 
+    def _keep_etags(self, told: Sequence[tuple[str, str]]) -> None:
+        """Note what servers call some bytes, and forget what they called the ones of before."""
+        self._database.executemany("DELETE FROM etags WHERE key = ?", [(key,) for key, etag in told if not etag])
+        self._database.executemany("INSERT OR REPLACE INTO etags VALUES (?, ?)", [each for each in told if each[1]])
+
     def _renumber(self, kept: NDArray[np.int64], before: int) -> None:
         generation = self._generation() + 1
         self._database.execute("DELETE FROM blocks")
         self._copy_rows(self._folder / arrays.file_name(generation, self._kept_as), kept, before)
         self._database.execute(f"DELETE FROM images WHERE state <> {LIVE}")
+        known = "SELECT key FROM images UNION SELECT key FROM skipped"
+        self._database.execute(f"DELETE FROM etags WHERE key NOT IN ({known})")
         # Rising order keeps every new number free: a row never moves past one that is still to move.
         moves = ((new, row) for new, row in enumerate(kept.tolist()) if new != row)
         self._database.executemany('UPDATE images SET "row" = ? WHERE "row" = ?', moves)
