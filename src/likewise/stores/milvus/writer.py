@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-
 from likewise.roots import Roots
 from likewise.stores.local.indexing import Wish
 from likewise.stores.local.writer import demand_fit
