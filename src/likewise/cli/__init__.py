@@ -11,11 +11,13 @@ import click
 from likewise import __version__
 from likewise.cli import (
     compiling,
+    concepts,
     demo,
     duplicates,
     evaluate,
     index,
     keep,
+    maps,
     models,
     search,
     serve,
@@ -53,6 +55,8 @@ for command in (
     search.search,
     serve.serve,
     duplicates.duplicates,
+    concepts.concepts,
+    maps.map_images,
     models.models,
     where.list_images,
     keep.info,
