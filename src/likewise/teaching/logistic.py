@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 Rows: TypeAlias = NDArray[np.float64]
 
-PENALTY = 0.02  # λ, of examples that together weigh 1; chosen by bench/teach_marks.py --variants, 0.005 to 0.1 are as good
+PENALTY = (
+    0.02  # λ, of examples that together weigh 1; chosen by bench/teach_marks.py --variants, 0.005 to 0.1 are as good
+)
 UNMARKED_SHARE = 0.7  # of the weight of what is not wanted, where something is disliked too
 _STEPS = 25
 _SETTLED = 1e-6
