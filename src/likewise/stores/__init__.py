@@ -98,6 +98,11 @@ class Snapshot(Protocol):
         """(n,) the rows that a search can return, rising."""
         ...
 
+    @property
+    def state(self) -> str:
+        """16 hexadecimal digits, others for every other state of the whole gallery; a part has those of the whole."""
+        ...
+
     def nearest(self, queries: Embeddings, k: int, metric: Metric | None = None) -> tuple[Scores, Rows]:
         """See `Store.nearest`."""
         ...
