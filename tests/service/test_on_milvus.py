@@ -51,3 +51,26 @@ def test_a_collection_on_milvus_answers_as_its_local_copy(tmp_path: Path) -> Non
     assert told[0] == told[1]
     assert len(told[0][1]) == 12
     assert told[0][2] == 200
+
+
+def test_concepts_on_milvus_are_seen_by_whoever_opens_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from likewise.teaching import Marks
+
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for number in range(4):
+        Image.new("RGB", (32, 32), (60 * number, 90, 200 - 40 * number)).save(pictures / f"{number}.png")
+    address = f"milvus:{tmp_path / 'far.db'}"
+    with Collection.create(address, encoders.load("classical")) as collection:
+        collection.index(pictures)
+        keys = [record.key for record in collection.records()]
+        collection.concepts.save("blue", Marks((keys[0],), (keys[3],)))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "another machine"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "another machine's cache"))
+    with Collection.open(address) as collection:
+        assert list(collection.concepts) == ["blue"]
+        assert collection.concepts["blue"].marks == Marks((keys[0],), (keys[3],))
+        assert [hit.key for hit in collection.search("concept:blue", k=2)]
+        collection.concepts.remove("blue")
+    with Collection.open(address) as collection:
+        assert not list(collection.concepts)

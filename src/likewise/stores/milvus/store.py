@@ -141,6 +141,11 @@ class MilvusStore:
         return list(self.view().state.computed_by)
 
     @property
+    def layer_dims(self) -> list[int]:
+        """See `Home.layer_dims`."""
+        return list(self.view().state.layer_dims)
+
+    @property
     def kept_as(self) -> str:
         """How embeddings are kept."""
         return "float32"
@@ -330,12 +335,13 @@ class MilvusStore:
         """Keep a small file on the server, so that whoever opens the collection has it in `folder`."""
         self.gallery.catalogue.keep_file(path.name, path.read_bytes())
 
-    def fetch_file(self, name: str) -> bool:
-        """Have a small file of the collection in `folder`, if it keeps one of this name."""
+    def fetch_file(self, name: str, *, again: bool = False) -> bool:
+        """See `Home.fetch_file`."""
         path = self.folder / name
-        if not path.exists():
+        if again or not path.exists():
             found = self.gallery.catalogue.file(name)
             if found is None:
+                path.unlink(missing_ok=True)
                 return False
             path.parent.mkdir(parents=True, exist_ok=True)
             draft = path.with_name(f"{name}.{threading.get_ident()}.part")

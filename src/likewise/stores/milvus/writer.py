@@ -151,6 +151,11 @@ class MilvusWriter:
             with self._transaction() as change:
                 change.state = replace(change.state, computed_by=(*change.state.computed_by, told))
 
+    def note_layer_dims(self, dims: Sequence[int]) -> None:
+        """See `HomeWriter.note_layer_dims`."""
+        with self._transaction() as change:
+            change.state = replace(change.state, layer_dims=tuple(dims))
+
     def note_base(self, base: str) -> None:
         """See `HomeWriter.note_base`: such as the folder of the local collection that this one is a copy of."""
         if base == self.state.base:
