@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,16 @@ def index_folder(folder: Path, model: str = "compact") -> Path:
 
 @contextmanager
 def client_of(*folders: Path, **settings: Any) -> Iterator[TestClient]:
-    """A client of a service over collections, as a program on the same machine is one."""
+    """A client of a service over collections, as a program on the same machine is one, once the service is ready."""
     app = create_app(Settings(folders, **settings))
     with TestClient(app, base_url="http://localhost:8765", raise_server_exceptions=False) as client:
+        until(lambda: app.state.service.galleries.not_ready() == [])
         yield client
+
+
+def until(true: Callable[[], bool], within_s: float = 60.0) -> None:
+    """Wait until something is so, which another thread or process brings about."""
+    end = time.monotonic() + within_s
+    while not true():
+        assert time.monotonic() < end, "it never came about"
+        time.sleep(0.01)

@@ -97,6 +97,7 @@ class Problem(BaseModel):
     status: int
     detail: str = Field(description="What is wrong here, and the way out.")
     instance: str = Field(description="The path that was asked for.")
+    parameter: str | None = Field(default=None, description="`where`, if it is the filter that is wrong.")
     errors: list[FieldProblem] | None = Field(
         default=None, description="One for each thing that is wrong with the request."
     )
@@ -165,6 +166,7 @@ def answer_of(refusal: Refusal, path: str) -> JSONResponse:
         status=kind.status,
         detail=refusal.detail,
         instance=path,
+        parameter="where" if refusal.detail.startswith("where") else None,
         errors=list(refusal.errors) or None,
     )
     body = told.model_dump(exclude_none=True)
