@@ -13,7 +13,7 @@ from PIL import Image
 
 from likewise.collection import Collection
 from likewise.service.uploads import Uploads
-from serving import client_of, draw_folder, index_folder
+from serving import client_of, draw_folder, index_folder, until
 
 
 def ask(client: TestClient, **request: Any) -> Any:
@@ -44,7 +44,9 @@ def test_an_answer_says_how_it_was_understood_and_where_the_time_went(client: Te
 
 def test_where_chance_is_known_hits_have_a_strength(tmp_path: Path) -> None:
     with client_of(index_folder(draw_folder(tmp_path / "many", each=60))) as client:
-        told = ask(client, k=5, query=[{"key": "lines/03.png"}], with_self=True).json()
+        one = {"k": 5, "query": [{"key": "lines/03.png"}], "with_self": True}
+        until(lambda: ask(client, **one).json()["hits"][0]["strength"] is not None)
+        told = ask(client, **one).json()
         assert told["hits"][0]["strength"] == "strong"
         assert {hit["strength"] for hit in told["hits"]} <= {"strong", "fair", "weak"}
         assert all(hit["chance"] is None for hit in told["hits"])
