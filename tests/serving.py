@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +18,7 @@ from PIL import Image
 import likewise
 from likewise.service.app import create_app
 from likewise.service.settings import Settings
+from processes import take_interrupts
 
 KINDS = ("blobs", "lines", "waves")
 
@@ -65,3 +69,21 @@ def until(true: Callable[[], bool], within_s: float = 60.0) -> None:
     while not true():
         assert time.monotonic() < end, "it never came about"
         time.sleep(0.01)
+
+
+@contextmanager
+def served(folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """`likewise serve` on a free port, as a person starts it, and that port."""
+    command = [sys.executable, "-m", "likewise", "serve", str(folder), "--port", "0", *options]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=take_interrupts)  # noqa: PLW1509
+    try:
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        found = re.search(r"http://127\.0\.0\.1:(\d+)/", line)
+        assert found, line + process.stderr.read()
+        yield process, int(found[1])
+    finally:
+        process.kill()
+        process.wait()
+        if process.stderr is not None:
+            process.stderr.close()

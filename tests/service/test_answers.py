@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +32,9 @@ def test_a_hit_tells_all_that_is_known_of_its_image_and_where_more_is(client: Te
 def test_an_answer_says_how_it_was_understood_and_where_the_time_went(client: TestClient, photos: Path) -> None:
     files = {"a": ("my cat.png", (photos / "lines/03.png").read_bytes())}
     told = client.post("/v1/search", params={"k": 2, "region": "50%,0%,50%,100%"}, files=files).json()
-    assert told["query"] == [{"kind": "image", "name": "my cat.png@50%,0%,50%,100%", "weight": 1.0, "region": [24, 0, 24, 48]}]
+    assert told["query"] == [
+        {"kind": "image", "name": "my cat.png@50%,0%,50%,100%", "weight": 1.0, "region": [24, 0, 24, 48]}
+    ]
     assert (told["collection"], told["model"], told["total"], told["more"]) == ("photos", "compact", 36, True)
     times = told["timing_ms"]
     assert times["total"] >= max(times[name] for name in ("wait", "decode", "embed", "search", "rerank"))
@@ -211,7 +212,12 @@ def test_an_original_cannot_run_in_a_browser(client: TestClient) -> None:
         ({"query": [{"keyy": "lines/03.png"}]}, 400, "bad-argument", "query.0"),
         ({"query": []}, 400, "bad-argument", "nothing to look for"),
         ({"query": [{"key": "lines/03.png"}], "k": 0}, 400, "bad-argument", "k"),
-        ({"query": [{"key": "lines/03.png"}, {"key": "waves/03.png"}], "significance": 0.1}, 400, "bad-argument", "mixes"),
+        (
+            {"query": [{"key": "lines/03.png"}, {"key": "waves/03.png"}], "significance": 0.1},
+            400,
+            "bad-argument",
+            "mixes",
+        ),
     ],
     ids=str,
 )
@@ -275,7 +281,9 @@ def test_an_address_or_a_method_that_there_is_not_is_a_problem_too(client: TestC
     assert answer.json()["type"] == "/problems/wrong-method"
 
 
-@pytest.mark.parametrize("name", ["../settings.py", "%2e%2e/settings.py", "..%2fsettings.py", ".hidden.js", "a//b.js", "app.py"])
+@pytest.mark.parametrize(
+    "name", ["../settings.py", "%2e%2e/settings.py", "..%2fsettings.py", ".hidden.js", "a//b.js", "app.py"]
+)
 def test_no_file_outside_the_page_is_given_out(name: str, client: TestClient) -> None:
     assert client.get(f"/web/{name}").status_code == 404
 
@@ -326,18 +334,22 @@ def test_no_answer_tells_a_path_of_this_machine(photos: Path, tmp_path: Path) ->
     (folder / "waves/01.png").write_bytes(b"no picture any more")
     data = (photos / "lines/03.png").read_bytes()
     with client_of(folder) as client:
-        answers = [client.get(path) for path in ("/v1/images", "/v1/collections", "/v1/fields?top=200", "/metrics", "/readyz")]
+        answers = [
+            client.get(path) for path in ("/v1/images", "/v1/collections", "/v1/fields?top=200", "/metrics", "/readyz")
+        ]
         answers.append(client.post("/v1/search", params={"k": 99}, files={"a": data}))
-        answers.append(client.post("/v1/search", params={"k": 99, "fold": True, "significance": 0.5}, files={"a": data}))
+        answers.append(
+            client.post("/v1/search", params={"k": 99, "fold": True, "significance": 0.5}, files={"a": data})
+        )
         answers.append(client.post("/v1/search", params={"rerank": "geometry"}, files={"a": data}))
         answers.append(ask(client, query=[{"key": "lines/01.png", "region": "0,0,9,9"}]))
         answers.append(ask(client, query=[{"key": "waves/01.png", "region": "0,0,9,9"}]))
         for key in keys:
             answers += [client.get(f"/v1/images/{key}{part}") for part in ("", "/thumbnail", "/original")]
-        os.rename(folder / ".likewise", folder / "gone")
+        (folder / ".likewise").rename(folder / "gone")
         answers += [client.get(path) for path in ("/v1/images", "/v1/collections", "/metrics")]
         answers.append(client.post("/v1/search", files={"a": data}))
-        os.rename(folder / "gone", folder / ".likewise")
+        (folder / "gone").rename(folder / ".likewise")
     assert {answer.status_code for answer in answers} >= {200, 404, 415, 503}
     assert 500 not in {answer.status_code for answer in answers}
     for answer in answers:

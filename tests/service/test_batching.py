@@ -32,7 +32,9 @@ async def begun(work: Work) -> None:
     await asyncio.get_running_loop().run_in_executor(None, work.has_begun.wait, 20)
 
 
-async def while_one_is_worked_on(work: Work, batches: Batches[str, int, int], asked: Sequence[tuple[str, int]]) -> list[int]:
+async def while_one_is_worked_on(
+    work: Work, batches: Batches[str, int, int], asked: Sequence[tuple[str, int]]
+) -> list[int]:
     """The answers to tasks that came while the lane was taken by another."""
     work.may_go_on.clear()
     first = asyncio.create_task(batches.do("first", 0))
@@ -50,7 +52,9 @@ def test_tasks_that_come_while_others_are_worked_on_are_one_call() -> None:
     async def main() -> None:
         with ThreadPoolExecutor(1) as threads:
             batches: Batches[str, int, int] = Batches(work, threads)
-            assert await while_one_is_worked_on(work, batches, [("a", n) for n in range(1, 33)]) == [2 * n for n in range(1, 33)]
+            assert await while_one_is_worked_on(work, batches, [("a", n) for n in range(1, 33)]) == [
+                2 * n for n in range(1, 33)
+            ]
 
     asyncio.run(main())
     assert work.calls == [("first", [0]), ("a", list(range(1, 33)))]

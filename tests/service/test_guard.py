@@ -44,9 +44,7 @@ def test_without_a_collection_nothing_is_served() -> None:
 
 
 @pytest.mark.parametrize("path", ["/v1/images", "/v1/collections", "/metrics", "/v1/nothing"])
-def test_a_guarded_server_answers_nobody_without_a_token(
-    path: str, guarded: tuple[TestClient, dict[str, str]]
-) -> None:
+def test_a_guarded_server_answers_nobody_without_a_token(path: str, guarded: tuple[TestClient, dict[str, str]]) -> None:
     client, made = guarded
     for headers in ({}, bearer("wrong"), bearer(""), {"Authorization": f"Basic {made['read']}"}):
         answer = client.get(path, headers=headers)
@@ -180,7 +178,9 @@ def test_a_body_is_refused_by_what_it_says_of_its_length_and_by_what_comes(photo
         large = b"\x89PNG\r\n\x1a\n" + bytes(2_000_000)
         said = client.post("/v1/search", content=large, headers={"Content-Type": "image/png"})
         unsaid = client.post(
-            "/v1/search", content=(large[i : i + 5000] for i in range(0, len(large), 5000)), headers={"Content-Type": "image/png"}
+            "/v1/search",
+            content=(large[i : i + 5000] for i in range(0, len(large), 5000)),
+            headers={"Content-Type": "image/png"},
         )
         parts = client.post("/v1/uploads", files={"file": large})
         for answer in (said, unsaid, parts):

@@ -4,45 +4,21 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
-import re
 import signal
 import socket
 import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from fastapi.testclient import TestClient
 
 from likewise.collection import Collection
-from processes import take_interrupts
-from serving import client_of, draw, draw_folder, index_folder, until
-
-
-@contextmanager
-def serving(folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """`likewise serve` on a free port, as a person starts it, and that port."""
-    command = [sys.executable, "-m", "likewise", "serve", str(folder), "--port", "0", *options]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=take_interrupts)
-    try:
-        assert process.stderr is not None
-        line = process.stderr.readline()
-        found = re.search(r"http://127\.0\.0\.1:(\d+)/", line)
-        assert found, line + process.stderr.read()
-        yield process, int(found[1])
-    finally:
-        process.kill()
-        process.wait()
-        if process.stderr is not None:
-            process.stderr.close()
+from serving import client_of, draw, draw_folder, index_folder, served, until
 
 
 def ask(port: int, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, Any]:
@@ -60,7 +36,7 @@ def search(key: str) -> bytes:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_with_0_after_what_was_begun_is_answered(number: int, photos: Path) -> None:
-    with serving(photos) as (process, port):
+    with served(photos) as (process, port):
         assert ask(port, "POST", "/v1/search", search("lines/03.png"), **{"Content-Type": "application/json"})[0] == 200
         body = search("lines/04.png")
         slow = socket.create_connection(("127.0.0.1", port), timeout=30)
@@ -96,9 +72,11 @@ def _accepts(port: int) -> bool:
 
 
 def test_what_was_begun_and_does_not_end_is_given_up_after_a_while(photos: Path) -> None:
-    with serving(photos, "--drain-s", "1") as (process, port):
+    with served(photos, "--drain-s", "1") as (process, port):
         stuck = socket.create_connection(("127.0.0.1", port), timeout=30)
-        stuck.sendall(b"POST /v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: 999\r\n\r\nx")
+        stuck.sendall(
+            b"POST /v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: 999\r\n\r\nx"
+        )
         until(lambda: b"likewise_queue_length 1.0" in _metrics(port))
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
@@ -113,7 +91,9 @@ def test_a_collection_is_searched_as_it_is_after_index_and_compact_beside_it(tmp
         def asking() -> list[int]:
             seen = []
             while not stop.is_set():
-                answer = client.post("/v1/search", json={"query": [{"key": "lines/01.png"}], "k": 50, "with_self": True})
+                answer = client.post(
+                    "/v1/search", json={"query": [{"key": "lines/01.png"}], "k": 50, "with_self": True}
+                )
                 assert answer.status_code == 200, answer.text
                 told = answer.json()
                 assert told["hits"][0]["key"] == "lines/01.png"
@@ -146,7 +126,9 @@ def test_another_collection_in_its_place_is_opened(tmp_path: Path) -> None:
         assert client.get("/v1/images").json()["total"] == 9
 
 
-def test_many_at_once_share_the_calls_of_the_encoder_and_of_the_index(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_at_once_share_the_calls_of_the_encoder_and_of_the_index(
+    photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """32 clients, 32 pictures: what comes while the encoder works is embedded in one call, and searched in a few."""
     with client_of(photos) as client:
         collection = client.app.state.service.galleries.get().collection  # type: ignore[attr-defined]
@@ -167,7 +149,11 @@ def test_many_at_once_share_the_calls_of_the_encoder_and_of_the_index(photos: Pa
         monkeypatch.setattr(
             collection, "search_many", lambda queries, *a, **o: searches.append(len(queries)) or plain(queries, *a, **o)
         )
-        datas = [(photos / f"{kind}/{seed:02}.png").read_bytes() for kind in ("lines", "blobs", "waves") for seed in range(11)]
+        datas = [
+            (photos / f"{kind}/{seed:02}.png").read_bytes()
+            for kind in ("lines", "blobs", "waves")
+            for seed in range(11)
+        ]
         embedder = client.app.state.service.searching._embeds  # type: ignore[attr-defined]
         with ThreadPoolExecutor(33) as threads:
             first = threads.submit(client.post, "/v1/search", files={"a": datas[0]})
@@ -211,15 +197,19 @@ def test_a_client_that_leaves_before_its_turn_costs_no_work(photos: Path, monkey
 def test_a_new_token_is_printed_and_opens_the_server(photos: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "likewise", "serve", "--new-token", "ada", "--tokens", str(tmp_path / "tokens")]
     token = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-    assert stat.S_IMODE(os.stat(tmp_path / "tokens").st_mode) == 0o600
-    with serving(photos, "--tokens", str(tmp_path / "tokens")) as (_, port):
+    assert stat.S_IMODE((tmp_path / "tokens").stat().st_mode) == 0o600
+    with served(photos, "--tokens", str(tmp_path / "tokens")) as (_, port):
         assert ask(port, "GET", "/v1/images")[0] == 401
         assert ask(port, "GET", "/v1/images", Authorization=f"Bearer {token}")[0] == 200
 
 
 @pytest.mark.parametrize(
     ("options", "word"),
-    [(["--host", "0.0.0.0"], "--tokens"), (["--new-token", "ada"], "--tokens FILE"), (["--tokens", "/nowhere/t"], "--new-token")],
+    [
+        (["--host", "0.0.0.0"], "--tokens"),
+        (["--new-token", "ada"], "--tokens FILE"),
+        (["--tokens", "/nowhere/t"], "--new-token"),
+    ],
 )
 def test_what_is_not_safe_or_not_said_does_not_start(options: list[str], word: str, photos: Path) -> None:
     done = subprocess.run(
@@ -233,7 +223,10 @@ def test_a_port_that_is_taken_is_said(photos: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         done = subprocess.run(
-            [sys.executable, "-m", "likewise", "serve", str(photos), "--port", port], check=False, capture_output=True, text=True
+            [sys.executable, "-m", "likewise", "serve", str(photos), "--port", port],
+            check=False,
+            capture_output=True,
+            text=True,
         )
     assert done.returncode == 1
     assert port in done.stderr

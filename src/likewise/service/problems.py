@@ -260,6 +260,6 @@ class Faults:
             if scope["type"] != "http" or begun:
                 raise
             number = secrets.token_hex(4)
-            _log.error("fault %s at %s %s", number, scope["method"], scope["path"], exc_info=error)  # noqa: LOG014
+            _log.error("fault %s at %s %s", number, scope["method"], scope["path"], exc_info=error)
             told = f"a fault of the program, number {number} in the server's log"
             await answer_of(Refusal("internal", told), scope["path"])(scope, receive, send)

@@ -63,4 +63,6 @@ def _check_free(settings: Settings) -> None:
             trial.bind((settings.host, settings.port))
     except OSError as error:
         place = f"{settings.host}:{settings.port}"
-        raise BadArgument(f"cannot listen on {place}: {error.strerror}: take another --port, or 0 for a free one") from error
+        raise BadArgument(
+            f"cannot listen on {place}: {error.strerror}: take another --port, or 0 for a free one"
+        ) from error
