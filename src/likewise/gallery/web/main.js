@@ -99,6 +99,8 @@ async function follow() {
     if (gridState !== null && scrollY > one("#grid").offsetTop) scrollTo({ top: 0 });
   }
   shownQuery(asking);
+  const unknown = [...state.like, ...state.unlike, state.open].find((key) => key && images.find(key) < 0);
+  if (unknown) status(`No image here is called ${unknown}.`);
   await plane();
   const open = state.open ? images.find(state.open) : -1;
   if (open >= 0) opened(open);
@@ -324,7 +326,7 @@ function controls() {
   if (document.activeElement !== one("#find")) one("#find").value = state.find || "";
   for (const name of ["from", "to", "sort"]) one(`#${name}`).value = state[name] || "";
   for (const facet of images.facets) one(`#facets select[name="${facet.name}"]`).value = state[`is-${facet.name}`] || "";
-  const set = ["from", "to", ...images.facets.map((facet) => `is-${facet.name}`)].filter((name) => state[name]).length;
+  const set = ["sort", "from", "to", ...images.facets.map((facet) => `is-${facet.name}`)].filter((name) => state[name]).length;
   one("#filters summary").textContent = set ? `Filters (${set})` : "Filters";
   one("#clear").hidden = !set && !state.find;
 }
@@ -351,7 +353,7 @@ function setUp() {
   });
   one("#clear").addEventListener("click", () => {
     one("#find").value = "";
-    go({ find: "", from: "", to: "", ...Object.fromEntries(images.facets.map((facet) => [`is-${facet.name}`, ""])) });
+    go({ find: "", sort: "", from: "", to: "", ...Object.fromEntries(images.facets.map((facet) => [`is-${facet.name}`, ""])) });
   });
   one("#end").addEventListener("click", () => go({ like: [], unlike: [] }));
   one("#to-map").addEventListener("click", () => go({ view: state.view === "map" ? "" : "map" }));
