@@ -12,7 +12,7 @@ import numpy as np
 from likewise.client import told
 from likewise.client.transport import Body, Transport
 from likewise.errors import BadArgument, SourceError
-from likewise.queries import ByImage, ByKey, ByMarks, ByText, Query, Term
+from likewise.queries import ByKey, ByMarks, ByText, Query, Term
 from likewise.roots import Roots
 from likewise.stores import Known
 from likewise.types import Card, Embeddings, Pixels

@@ -94,6 +94,11 @@ class Home(Store, Protocol):
         ...
 
     @property
+    def consistency(self) -> str:
+        """What a search sees of what others write, in words."""
+        ...
+
+    @property
     def kept_as(self) -> str:
         """How embeddings are kept, such as `float32` or `pq:64`."""
         ...

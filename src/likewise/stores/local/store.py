@@ -101,6 +101,11 @@ class LocalStore(Catalogue):
         """See `Home.place`."""
         return str(self._folder)
 
+    @property
+    def consistency(self) -> str:
+        """See `Home.consistency`."""
+        return "strong: a search sees all that was committed before it"
+
     def size_bytes(self) -> int:
         """See `Home.size_bytes`."""
         return sum(path.stat().st_size for path in self._folder.rglob("*") if path.is_file())

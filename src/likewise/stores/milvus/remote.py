@@ -304,9 +304,10 @@ class Remote:
 
     def _in_our_words(self, error: Exception, what: str) -> LikewiseError:
         told, lower = _first_line(error), str(error).lower()
-        if self.address.is_file and ("lock" in lower or "another process" in lower or "in use" in lower):
+        if self.address.is_file and "open local milvus failed" in lower:
             return StoreBusy(
-                f"{self.address} is open in another process, and milvus-lite serves one at a time: end it ({told})"
+                f"{self.address} cannot be opened: it is open in another process, and milvus-lite serves one at a time: end that one; or "
+                "this one may not write there"
             )
         if "auth" in lower or "permission" in lower or "privilege" in lower:
             return StoreAway(

@@ -146,6 +146,13 @@ class MilvusStore:
         return list(self.view().state.layer_dims)
 
     @property
+    def consistency(self) -> str:
+        """See `Home.consistency`."""
+        if self.address.consistency == "strong":
+            return "strong: a search sees all that was acknowledged before it"
+        return f"bounded: a search may miss what was acknowledged in the last {_BOUND_S:g} s"
+
+    @property
     def kept_as(self) -> str:
         """How embeddings are kept."""
         return "float32"
