@@ -40,6 +40,7 @@ SHARD = 512
 
 
 def main() -> None:
+    """Run what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pictures", type=Path)
     parser.add_argument("--images", type=int, default=12_000)
@@ -159,14 +160,17 @@ def rows(folder: Path) -> dict[str, np.ndarray]:
 
 
 def digest(folder: Path) -> str:
+    """SHA-256 of the array file."""
     return hashlib.sha256(next((folder / ".likewise").glob("*.f32")).read_bytes()).hexdigest()
 
 
 def command(folder: Path, place: Path, how: list[str]) -> list[str]:
+    """What a user would type."""
     return [sys.executable, "-m", "likewise", "-c", str(folder), "index", "--runtime", "onnx", *how, str(place)]
 
 
 def timed(folder: Path, place: Path, how: list[str]) -> float:
+    """Seconds of one run of the command line."""
     folder.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     subprocess.run(command(folder, place, how), env=ENVIRONMENT, check=True, stdout=subprocess.DEVNULL)
@@ -181,6 +185,7 @@ def written(folder: Path) -> int:
 
 
 def wait_until(folder: Path, shards: int, driver: subprocess.Popen[bytes]) -> None:
+    """Until so many shards are on the list."""
     deadline = time.monotonic() + 600
     while written(folder) < shards:
         assert driver.poll() is None, "the driver ended: see driver.log"
@@ -189,6 +194,7 @@ def wait_until(folder: Path, shards: int, driver: subprocess.Popen[bytes]) -> No
 
 
 def wait_for(port: int) -> None:
+    """Until the head listens."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
@@ -233,6 +239,7 @@ def kill_below(pid: int) -> None:
 
 
 def processes() -> list[tuple[int, str]]:
+    """(process, command line) of all on this machine."""
     found = []
     for folder in Path("/proc").iterdir():
         if folder.name.isdecimal():
@@ -244,6 +251,7 @@ def processes() -> list[tuple[int, str]]:
 
 
 def free_port() -> int:
+    """One that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

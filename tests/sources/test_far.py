@@ -264,7 +264,7 @@ def test_addresses_of_the_web_are_asked_before_they_are_read_again(tmp_path: Pat
     methods: list[tuple[str, str]] = []
 
     class Server(Asked):
-        def do_HEAD(self) -> None:
+        def do_HEAD(self) -> None:  # noqa: N802
             methods.append(("HEAD", self.path))
             self.send_response(200)
             self.send_header("Content-Length", str(len(png((1, 2, 3)))))
@@ -274,7 +274,7 @@ def test_addresses_of_the_web_are_asked_before_they_are_read_again(tmp_path: Pat
                 self.send_header("Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT")
             self.end_headers()
 
-        def do_GET(self) -> None:
+        def do_GET(self) -> None:  # noqa: N802
             methods.append(("GET", self.path))
             self.reply(200, png((1, 2, 3)))
 
