@@ -238,7 +238,9 @@ class _Run:
         listed = {skip.key for skip, _ in entry.skipped}
         for shard in parquet.shards(self._manifest.file(entry.id)):
             listed.update(record.key for part in parquet.records_of(shard) for record in part)
-        gone = [record.key for _, record in self._store.records(prefix) if record.key not in listed]
+        keys = [record.key for _, record in self._store.records(prefix)]
+        keys += [skip.key for skip in self._store.skipped() if skip.key.startswith(prefix)]
+        gone = [key for key in keys if key not in listed]
         if gone:
             self._writer.vanish(gone)
             self._report.vanished += len(gone)
