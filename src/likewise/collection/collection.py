@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -63,6 +64,7 @@ class Collection:
         self.limits = images.Limits()
         self._encoder = encoder
         self._load = load
+        self._loading = threading.Lock()
         self._chains: dict[str, Chain] = {}
         self._met: set[Field] = set()
         self._folding: Folding | None = None
@@ -174,12 +176,13 @@ class Collection:
         Raises:
             StoreMismatch: If what loads under that name today computes other embeddings.
         """
-        if self._encoder is None:
-            card = self.store.card
-            encoder = whitened.kept(self.store.folder, card, self._load) or self._load(card)
-            self.store.demand(encoder.card)
-            self._encoder = encoder
-        return self._encoder
+        with self._loading:  # who comes second waits, instead of loading the same
+            if self._encoder is None:
+                card = self.store.card
+                encoder = whitened.kept(self.store.folder, card, self._load) or self._load(card)
+                self.store.demand(encoder.card)
+                self._encoder = encoder
+            return self._encoder
 
     @property
     def model(self) -> str:
