@@ -256,11 +256,18 @@ class Collection:
         self, opened: Iterable[Source], options: ingest.Options | None = None, watch: ingest.Watch = lambda _: None
     ) -> ingest.Report:
         """As `index`, for sources that are open already."""
-        options = options or ingest.Options(limits=self.limits)
+        wanted = options or ingest.Options(limits=self.limits)
+        return self.index_with(
+            lambda store: ingest.added_up(
+                ingest.ingest(source, store, self.encoder, wanted, watch) for source in opened
+            )
+        )
+
+    def index_with(self, work: Callable[[Home], ingest.Report]) -> ingest.Report:
+        """As `index`, by work that fills the store in its own way, such as that of a cluster."""
         self._note_layers()
         carried = self._carry_over_sample()
-        reports = [ingest.ingest(source, self.store, self.encoder, options, watch) for source in opened]
-        whole = ingest.added_up(reports)
+        whole = work(self.store)
         carried = min(carried, whole.unchanged)  # they are new here, though their turn came before
         whole.added, whole.unchanged = whole.added + carried, whole.unchanged - carried
         if whole.added + whole.changed:
