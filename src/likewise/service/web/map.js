@@ -358,7 +358,7 @@ class MapView {
     const { h, text } = this.context;
     const key = this.data.keys[point];
     try {
-      const item = await this.context.api.get(path`/images/${key}`, this.data.where, { signal: this.#aborting.signal });
+      const item = await this.context.api.get(`/images/${path(key)}`, this.data.where, { signal: this.#aborting.signal });
       const button = (name, run) => h("button", { type: "button", onclick: run }, text(name));
       this.card.replaceChildren(
         this.context.picture(item, 200, nameOf(key)),
