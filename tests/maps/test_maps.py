@@ -173,7 +173,8 @@ def test_a_sheet_holds_the_pictures_in_the_order_of_the_points(photos, tmp_path)
     assert sheet.size == (16 * 64, 16 * 64)
     assert sheet.getpixel((32, 32)) == pytest.approx((235,) * 3, abs=4)
     for place in (1, 17, 255):
-        wanted = Image.open(tmp_path / shown.keys[place]).getpixel((0, 0))
+        with Image.open(tmp_path / shown.keys[place]) as original:
+            wanted = original.getpixel((0, 0))
         x, y = place % 16 * 64 + 32, place // 16 * 64 + 32
         assert sheet.getpixel((x, y)) == pytest.approx(wanted, abs=24)
     with pytest.raises(BadArgument, match="no sheet 2"):
@@ -201,4 +202,5 @@ def test_the_command_makes_draws_and_tells(photos, tmp_path):
     (tmp_path / "zz.png").write_bytes(fakes.png((9, 9, 9)))
     photos.index(tmp_path)
     assert "1 image placed later" in run("--png", str(tmp_path / "out" / "map.png"), "--side", "600").output
-    assert Image.open(tmp_path / "out" / "map.png").size == (600, 600)
+    with Image.open(tmp_path / "out" / "map.png") as drawing:
+        assert drawing.size == (600, 600)
