@@ -3,7 +3,8 @@
     python bench/embed.py [--only post,vgg19] [--minutes 18] [--peers PYTHON] [--labelled PATH] [--quick]
 
 Each contender has a process of its own; they take turns in an order drawn anew for each round, with the same number of threads, and
-ratios are medians over rounds. Weights are random and of the official shape: speed does not depend on them. Every figure is printed and
+ratios are medians over rounds. Weights are of the official shape, and random unless embedding/learning.py left others: speed does not
+depend on them, what `auto` takes does. Every figure is printed and
 written to `--out` at once, with what the machine is; a row that fails says why, and the others go on. Nothing else should run beside it.
 
 Rows: post, the blog post's own loop; vgg19 and networks, from memory against torch eager and ONNX Runtime; whole, from JPEG files against
@@ -48,6 +49,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=processors(), help="of each contender")
     parser.add_argument("--peers", default=sys.executable, metavar="PYTHON", help="of an environment that has them")
     parser.add_argument("--labelled", type=Path, metavar="PATH")
+    parser.add_argument(
+        "--photos", type=Path, metavar="PATH", help="to check compiled networks on, instead of drawn ones"
+    )
     parser.add_argument("--out", type=Path, default=Path("embed.json"), help="runs are added to what is there")
     parser.add_argument("--work", type=Path, help="keep networks and photos here; a run that finds them is quicker")
     parser.add_argument(
@@ -91,7 +95,7 @@ def parts(given: argparse.Namespace, folder: Path) -> list[Part]:
     def part(name: str, row: Callable[[Setting], Iterator[Figure]], share: float) -> Part:
         def held(deadline: float, fell: dict[str, str]) -> Iterator[Figure]:
             ground = Ground(folder, rounds, least, deadline)
-            return row(Setting(ground, sizes, given.threads, given.peers, given.labelled, fell, known))
+            return row(Setting(ground, sizes, given.threads, given.peers, given.labelled, given.photos, fell, known))
 
         return Part(name, row.__doc__ or "", held, share)
 

@@ -8,6 +8,7 @@ import logging
 import os
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -116,3 +117,41 @@ def small_networks(torchvision: ModuleType, tmp_path_factory: pytest.TempPathFac
         ]
         yield {each.name: each for each in made}
     logging.getLogger().removeHandler(quiet)
+
+
+@pytest.fixture(scope="session")
+def milvus_lite_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One file of milvus-lite for all tests of this process; each of them has a collection of its own in it."""
+    pytest.importorskip("pymilvus")
+    pytest.importorskip("milvus_lite")
+    from milvus_lite.server_manager import server_manager_instance
+
+    path = str(tmp_path_factory.mktemp("milvus") / "gallery.db")
+    yield path
+    server_manager_instance.release_all()
+
+
+@pytest.fixture
+def milvus_lite_address(milvus_lite_file: str) -> Iterator[str]:
+    """Of a collection that is not there yet, and not any more after the test."""
+    yield from _collection(f"milvus:{milvus_lite_file}#t{uuid.uuid4().hex}")
+
+
+@pytest.fixture
+def milvus_server_address() -> Iterator[str]:
+    """The same on a server: the one that LIKEWISE_TEST_MILVUS names, such as milvus://127.0.0.1:19530."""
+    server = os.environ.get("LIKEWISE_TEST_MILVUS", "")
+    if not server:
+        pytest.skip("LIKEWISE_TEST_MILVUS names no server: `make test-milvus` starts one")
+    yield from _collection(f"{server.rstrip('/')}/t{uuid.uuid4().hex}")
+
+
+def _collection(address: str) -> Iterator[str]:
+    from likewise.stores.milvus import Address
+    from likewise.stores.milvus.remote import Remote
+
+    yield address
+    remote = Remote(Address.parse(address))
+    for name in (remote.address.name, f"{remote.address.name}_catalogue"):
+        remote.drop(name)
+    remote.close()

@@ -7,6 +7,7 @@ that ours takes them as it takes the published ones.
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,17 +46,30 @@ class Network:
         torch.manual_seed(0)
         return self.build().eval()
 
+    def weights_path(self, folder: Path) -> Path:
+        """Where its weights are kept."""
+        return folder / "weights" / ("".join(each if each.isalnum() else "-" for each in self.model) + ".pth")
+
     def weights(self, folder: Path) -> Path:
-        """Its weights in a file."""
+        """Its weights in a file: those that `learning.py` left there, or random ones."""
         import torch
 
-        path = folder / "weights" / ("".join(each if each.isalnum() else "-" for each in self.model) + ".pth")
+        path = self.weights_path(folder)
         if not path.is_file():
             path.parent.mkdir(parents=True, exist_ok=True)
             draft = path.with_suffix(".part")
             torch.save(self.seeded().state_dict(), draft)
             draft.replace(path)
         return path
+
+    def told_of_weights(self, folder: Path) -> str:
+        """What its weights are, in words."""
+        note = self.weights_path(folder).with_suffix(".json")
+        if not note.is_file():
+            return "random weights"
+        told = json.loads(note.read_text())
+        learnt = f"learnt from {told['shown']:,} views of {told['photos']:,} photographs"
+        return f"{learnt}, and told {told['right']:.0%} of the last ones right"
 
 
 def torchvision() -> ModuleType:

@@ -67,6 +67,7 @@ class Setting:
         threads: Of the arithmetic of each contender, and processes that decode.
         peers: The interpreter of an environment that has them.
         labelled: A folder with `train/CLASS` and `test/CLASS`.
+        checks: Pictures that compiled networks are checked on; drawn ones if None.
         fell: Filled: contender → why it is missing.
         known: Filled: network → facts of what was compiled in this run.
     """
@@ -76,6 +77,7 @@ class Setting:
     threads: int
     peers: str
     labelled: Path | None
+    checks: Path | None
     fell: dict[str, str]
     known: dict[str, dict[str, Any]]
 
@@ -130,11 +132,13 @@ class Setting:
         """Facts of a network that is compiled now, or was before in this run."""
         if network in self.known and (not int8 or "int8" in self.known[network]):
             return self.known[network]
-        given = {"network": network, "folder": self.folder, "photos": self.pictures(), "int8": int8}
+        photos = self.pictures() if self.checks is None else str(self.checks.absolute())
+        given = {"network": network, "folder": self.folder, "photos": photos, "int8": int8}
         given |= {"count": self.sizes.checked, "batch": self.sizes.batch}
         print(f"    compiling {NETWORKS[network].title}", flush=True)
         contender = Contender(f"compile {network}", "embedding.ours:compiled", given, threads=self.threads)
         facts = self.ground.once(contender)
+        print(f"      {NETWORKS[network].told_of_weights(self.ground.folder)}", flush=True)
         for way, found in facts["checks"].items():
             print(f"      {way}: {found}", flush=True)
         self.known[network] = facts

@@ -58,9 +58,17 @@ class StoreFull(LikewiseError):
     """The disk has no room for the next batch: make room and run again, nothing that was kept is lost."""
 
 
+class StoreAway(LikewiseError):
+    """The server that keeps a collection does not answer, or lets nobody in: start it, or mend the address or the token."""
+
+
 class StoreDamaged(LikewiseError):
     """The collection's files contradict each other: `likewise verify` says where."""
 
 
 class DownloadError(LikewiseError):
     """Bytes that could not be fetched, or that are not the ones asked for: fetch them elsewhere and pass the path."""
+
+
+class ServiceError(LikewiseError):
+    """A server of collections that cannot be reached, refuses, or fails: the message has its reason."""

@@ -23,6 +23,7 @@ from likewise.evaluate import compressing
 from likewise.evaluate.embedding import Embedded, embed
 from likewise.ingest import Options
 from likewise.sources import Source, class_of, short_name
+from likewise.stores.home import Home
 from likewise.stores.local import LocalStore
 from likewise.types import Card, Embeddings, Item, Metric, Record
 
@@ -170,7 +171,7 @@ def fit_all(  # noqa: PLR0913 - all that is settled when a collection is made
     return Fitted(found, _codebook(looked, keep, rows, metric, unit=unit))
 
 
-def carry_over(folder: Path, store: LocalStore, encoder: Encoder) -> int:
+def carry_over(folder: Path, store: Home, encoder: Encoder) -> int:
     """Make what a collection was fitted on its rows, whitened where it whitens, instead of embedding it twice.
 
     Args:
@@ -211,7 +212,7 @@ def carry_over(folder: Path, store: LocalStore, encoder: Encoder) -> int:
     return count
 
 
-def _leftovers(store: LocalStore, encoder: Encoder) -> list[Path]:
+def _leftovers(store: Home, encoder: Encoder) -> list[Path]:
     """Files of runs that were killed before there was a collection."""
     ours = file_name(encoder.card)
     return [

@@ -17,10 +17,12 @@ from likewise.errors import LikewiseError
 from likewise.pipeline import Prepared
 from likewise.processors import processors
 from likewise.reuse import Met
+from likewise.roots import address
 from likewise.sources import Source
 from likewise.stores import Known, Store, Writer
 from likewise.types import Embeddings, Image, Item, Metadata, Pixels, Record, Skipped
 
+_NEAR_READS, _FAR_READS = 8, 32
 _MOST_GATHERED = 1024  # copies have no pixels, and still some memory
 
 
@@ -32,7 +34,7 @@ class Options:
         batch: Images given to the encoder at once; fewer when its memory does not suffice.
         workers: Processes that decode while the encoder works (threads, where there are few images); as many as there are
             processors unless given.
-        prefetch: Images that are being read at once; more for slow disks and far places.
+        prefetch: Images that are being read at once; 0 for as many as the source is good for: 8 of a disk, 32 of a far place.
         ahead_bytes: Images that are read or decoded before the encoder has room for them, in bytes.
         deadline_s: For decoding one image.
         processes_from: Images from which on decoding has processes of its own; see `likewise.pipeline.How`.
@@ -44,7 +46,7 @@ class Options:
 
     batch: int = 64
     workers: int = field(default_factory=processors)
-    prefetch: int = 8
+    prefetch: int = 0
     ahead_bytes: int = 256 << 20
     deadline_s: float = 300.0
     processes_from: int = 64
@@ -53,6 +55,10 @@ class Options:
     wait_s: float = 0.0
     limits: images.Limits = field(default_factory=images.Limits)
 
+    def for_source(self, source: Source) -> Options:
+        """These options, with what was left open settled for a source."""
+        return replace(self, prefetch=self.prefetch or (_FAR_READS if address(source.location) else _NEAR_READS))
+
     @property
     def pipeline(self) -> pipeline.How:
         """What the pipeline needs to know: it may be two batches ahead."""
@@ -60,7 +66,7 @@ class Options:
             workers=self.workers,
             ahead=2 * self.batch + 4 * self.workers,
             ahead_bytes=self.ahead_bytes,
-            prefetch=self.prefetch,
+            prefetch=self.prefetch or _NEAR_READS,
             deadline_s=self.deadline_s,
             processes_from=self.processes_from,
             limits=self.limits,
@@ -137,7 +143,7 @@ def ingest(
         StoreFull: If the disk is full; everything before the last batch is kept.
         KeyboardInterrupt: When interrupted; everything embedded until then is kept.
     """
-    options = options or Options()
+    options = (options or Options()).for_source(source)
     with store.write(wait_s=options.wait_s) as writer:
         return _Run(source, store, writer, encoder, options, watch).whole()
 
@@ -215,8 +221,10 @@ class _Run:
             return not self._options.retry
         self._count_known(known)
         told = _told(item, known)
-        if not known.live or known.record.metadata != told:
-            self._refreshed.append(replace(known.record, metadata=told))
+        date, etag = item.modified_ns or known.modified_ns, item.etag or known.etag
+        refreshed = replace(known.record, modified_ns=date, metadata=told, etag=etag)
+        if not known.live or refreshed != known.record:
+            self._refreshed.append(refreshed)
         return True
 
     def _take(self, prepared: Prepared) -> None:
@@ -231,7 +239,8 @@ class _Run:
             self._skips.append((skipped, item))
         elif known is not None and known.record is not None and known.record.content_sha256 == prepared.sha256:
             size = item.size_bytes if item.size_bytes >= 0 else prepared.size_bytes
-            same = replace(known.record, size_bytes=size, modified_ns=item.modified_ns, metadata=_told(item, known))
+            told = _told(item, known)
+            same = replace(known.record, size_bytes=size, modified_ns=item.modified_ns, metadata=told, etag=item.etag)
             self._refreshed.append(same)
             self._count_known(known)
         else:
@@ -244,7 +253,7 @@ class _Run:
         twin, is_first = self._met.twin(prepared)
         size = item.size_bytes if item.size_bytes >= 0 else prepared.size_bytes
         told = _told(item, self._known.get(key))
-        record = Record(key, prepared.sha256, size, item.modified_ns, twin.width, twin.height, told)
+        record = Record(key, prepared.sha256, size, item.modified_ns, twin.width, twin.height, told, item.etag)
         self._gathered.append((record, prepared.pixels if is_first else None))
         self._waiting += is_first
         if self._waiting >= self._batch or len(self._gathered) >= _MOST_GATHERED:

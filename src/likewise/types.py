@@ -49,12 +49,14 @@ class Item:
         size_bytes: Encoded size; -1 where the source cannot tell without reading.
         modified_ns: Last change, nanoseconds since 1970; 0 where the source cannot tell.
         metadata: What the source knows about the image, such as `{"label": "apple"}`.
+        etag: What a server calls these bytes: another one with every change. Empty where there is none, or a weak one.
     """
 
     key: str
     size_bytes: int = -1
     modified_ns: int = 0
     metadata: Metadata = field(default_factory=dict)
+    etag: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,7 @@ class Record:
         width: Upright, in pixels.
         height: Upright, in pixels.
         metadata: Label and whatever else is known.
+        etag: As the source told it; see `Item.etag`.
     """
 
     key: str
@@ -169,6 +172,7 @@ class Record:
     width: int
     height: int
     metadata: Metadata = field(default_factory=dict)
+    etag: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from likewise import images
 from likewise.encoders import Encoder
 from likewise.encoders.runtimes import running
 from likewise.errors import BadImage, SourceError
-from likewise.stores.local import LocalStore
+from likewise.stores.home import Home
 from likewise.types import Embeddings, Image, Record, Skipped
 
 TOLERANCE = {"float32": 1e-3}
@@ -73,7 +73,7 @@ class Verification:
 
 
 def verify(
-    store: LocalStore,
+    store: Home,
     encoder: Encoder,
     read: Callable[[Record], bytes],
     *,
@@ -127,7 +127,7 @@ def verify(
     return replace(found, recall=float(shares.mean()), wished_recall=store.wish.recall, recall_error=spread)
 
 
-def _sample(store: LocalStore, size: int | None) -> list[tuple[int, Record]]:
+def _sample(store: Home, size: int | None) -> list[tuple[int, Record]]:
     """A simple random sample in row order, by one pass over the records (Vitter's algorithm R, TOMS 1985)."""
     records: Iterator[tuple[int, Record]] = store.records()
     if size is None:
@@ -142,7 +142,7 @@ def _sample(store: LocalStore, size: int | None) -> list[tuple[int, Record]]:
     return sorted(kept, key=lambda pair: pair[0])
 
 
-def _differences(store: LocalStore, encoder: Encoder, again: Sequence[tuple[int, Record, Image]]) -> dict[str, float]:
+def _differences(store: Home, encoder: Encoder, again: Sequence[tuple[int, Record, Image]]) -> dict[str, float]:
     """Key → relative L2 difference between the embedding that is kept and the one made now, beyond what keeping it costs."""
     if not again:
         return {}

@@ -1,69 +1,18 @@
-"""What every store promises."""
+"""What every store promises. Filters and snapshots have files of their own."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from fakes import MeanColour, records, unit_rows
-from likewise.compression import Codebook, compression
 from likewise.errors import BadArgument, StoreBusy, StoreMismatch
-from likewise.filters import Filter
 from likewise.stores import Store
-from likewise.stores.local import LocalStore
-from likewise.types import Card, Item, Metric, Record, Skipped
-
-Make = Callable[[Card], Store]
-
-CARD = MeanColour().card
-
-
-OFF = {"float32": 1e-6, "float16": 1e-3, "int8": 5e-3, "pq:4": 2e-2}
-"""How embeddings are kept → how far a component may be off."""
-
-
-@cache
-def codebook(name: str) -> Codebook:
-    return compression(name).fitted(unit_rows(2000, seed=77), unit=True)
-
-
-@pytest.fixture(params=OFF)
-def keep(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-def off(keep: str) -> float:
-    return OFF[keep]
-
-
-@pytest.fixture
-def make(keep: str, tmp_path: Path) -> Make:
-    """Opens the one store of this test, as often as it is called."""
-    return lambda card: LocalStore.create(tmp_path / ".likewise", card, codebook(keep))
-
-
-@pytest.fixture
-def store(make: Make) -> Store:
-    return make(CARD)
-
-
-def add(store: Store, *keys: str, seed: int = 0) -> np.ndarray:
-    rows = unit_rows(len(keys), seed=seed)
-    with store.write() as writer:
-        writer.extend(records(*keys), rows)
-    return rows
-
-
-def keys_of(store: Store) -> list[str]:
-    return [record.key for _, record in store.records()]
+from likewise.types import Item, Skipped
+from stored import CARD, Make, add, keys_of
 
 
 def test_what_was_added_is_there_for_this_and_for_later_openings(store: Store, make: Make, off: float) -> None:
@@ -209,7 +158,7 @@ def test_sources_are_remembered_once_in_order(store: Store) -> None:
     assert store.roots.path("a://x.png") == "/a/x.png"
 
 
-def test_compact_keeps_what_searches_see(store: Store, make: Make) -> None:
+def test_compact_keeps_what_searches_see(store: Store, make: Make, off: float) -> None:
     rows = add(store, "a", "b", "c", "d")
     with store.write() as writer:
         writer.delete(["a"])
@@ -219,7 +168,9 @@ def test_compact_keeps_what_searches_see(store: Store, make: Make) -> None:
         assert writer.compact() == 0
     for opened in (store, make(CARD)):
         assert [[(hit.key, hit.score) for hit in hits] for hits in opened.search(rows, 9)] == before
-        assert [row for row, _ in opened.records()] == [0, 1]
+        rows_now = [row for row, _ in opened.records()]
+        assert rows_now == sorted(set(rows_now))
+        np.testing.assert_allclose(opened.embeddings(np.array(rows_now)), rows[[1, 3]], atol=off)
     assert add(store, "e").shape == (1, 4)
     assert keys_of(store) == ["b", "d", "e"]
 
@@ -319,196 +270,13 @@ def test_readers_see_whole_batches_while_a_writer_writes(store: Store, make: Mak
     assert len(store) == size * batches
 
 
-def test_a_snapshot_keeps_its_rows_while_the_store_changes(store: Store, off: float) -> None:
-    rows = add(store, "a", "b", "c")
-    held = store.snapshot()
+def test_an_etag_is_kept_or_not_at_all(store: Store) -> None:
+    first, second = (replace(record, etag=f'"{record.key}"') for record in records("a", "b"))
+    item = Item("c", 1, 1, etag='"c"')
     with store.write() as writer:
-        writer.delete(["a"])
-        writer.extend(records("d"), rows[:1])
-    assert held.live.tolist() == [0, 1, 2]
-    assert store.snapshot().live.tolist() == [1, 2, 3]
-    np.testing.assert_allclose(held.embeddings(np.array([[0, 2]])), rows[[0, 2]], atol=off)
-    assert held.nearest(rows[:1], 1)[1].tolist() == [[0]]
-    found = held.records(np.array([[1, 2]]))
-    assert found is not None
-    assert {row: record.key for row, record in found.items()} == {1: "b", 2: "c"}
-    with store.write() as writer:
-        writer.compact()
-    assert held.records(np.array([1])) is None
-    np.testing.assert_allclose(held.embeddings(np.array([2])), rows[2:], atol=off)
-
-
-def pictures(count: int) -> list[Record]:
-    """Of the class a, b or c in turn; one in a hundred is rare, each is as wide as its number, and the first half has a note."""
-    return [
-        replace(
-            record,
-            key=f"{'abc'[i % 3]}/{i}.jpg",
-            width=i,
-            modified_ns=i * 10**9,
-            metadata={"label": "abc"[i % 3], "rare": i % 100 == 7} | ({"note": {"no": i}} if i < count // 2 else {}),
-        )
-        for i, record in enumerate(records(*map(str, range(count))))
-    ]
-
-
-@pytest.mark.parametrize(
-    ("text", "passing"),
-    [
-        ("label = 'nobody'", 0),
-        ("width = 123", 1),
-        ("rare = true", 4),
-        ("width < 40", 40),
-        ("note is not missing", 200),
-        ("not label = 'a' and not (folder = 'b' and note.no > 100)", 167),
-        ("size > 0 and date is not null", 399),
-        ("key like '%.jpg'", 400),
-    ],
-)
-@pytest.mark.parametrize("metric", [None, "l2"])
-def test_a_filtered_search_is_the_search_of_a_gallery_of_those_that_pass(
-    make: Make, text: str, passing: int, metric: Metric | None
-) -> None:
-    store, where = make(CARD), Filter.parse(text)
-    facts, rows = pictures(400), unit_rows(400)
-    with store.write() as writer:
-        writer.extend(facts, rows)
-    alone = np.array([where.matches(each) for each in facts])
-    assert alone.sum() == passing
-    assert [row for row, _ in make(CARD).records(where=where)] == np.flatnonzero(alone).tolist()
-    for k in (1, 9, 1000):
-        scores, found = store.nearest(unit_rows(5, seed=1), k, metric, where)
-        assert found.shape == (5, min(k, passing))
-        whole_scores, whole = store.nearest(unit_rows(5, seed=1), 400, metric)
-        for line, wanted_line, line_scores, wanted_scores in zip(found, whole, scores, whole_scores, strict=True):
-            kept = alone[wanted_line]
-            assert line.tolist() == wanted_line[kept][:k].tolist()
-            assert line_scores.tolist() == wanted_scores[kept][:k].tolist()
-        hits = store.search(unit_rows(5, seed=1), k, metric, where)
-        assert [[hit.row for hit in each] for each in hits] == found.tolist()
-        assert all(where.matches(hit.record) for each in hits for hit in each)
-
-
-def test_a_filter_sees_only_what_searches_see(store: Store) -> None:
-    facts, rows = pictures(30), unit_rows(30)
-    with store.write() as writer:
-        writer.extend(facts, rows)
-        writer.delete(["a/0.jpg"])
-        writer.vanish(["a/3.jpg"])
-    where = Filter.parse("label = 'a' and width < 10")
-    assert sorted(store.nearest(rows[:1], 10, where=where)[1][0].tolist()) == [6, 9]
-    assert [record.key for _, record in store.records("a/", where)] == ["a/6.jpg", "a/9.jpg"]
-    assert list(store.records("b/", where)) == []
-
-
-def test_a_filter_goes_by_what_is_told_now(store: Store) -> None:
-    facts, rows = pictures(6), unit_rows(6)
-    with store.write() as writer:
-        writer.extend(facts, rows)
-        where = Filter.parse("label = 'a'")
-        for _ in range(2):
-            assert sorted(store.nearest(rows[:1], 9, where=where)[1][0].tolist()) == [0, 3]
-        writer.refresh([replace(facts[3], metadata={"label": "b"}), replace(facts[4], metadata={"label": "a"})])
-        assert sorted(store.nearest(rows[:1], 9, where=where)[1][0].tolist()) == [0, 4]
-        writer.delete(["b/1.jpg"])
-        writer.compact()
-        assert sorted(store.nearest(rows[:1], 9, where=where)[1][0].tolist()) == [0, 3]
-        assert {hit.key for hit in store.search(rows[:1], 9, where=where)[0]} == {"a/0.jpg", "b/4.jpg"}
-
-
-def test_true_and_one_are_filters_of_their_own(store: Store) -> None:
-    facts = [replace(each, metadata={"x": value}) for each, value in zip(records("a", "b"), (True, 1), strict=True)]
-    with store.write() as writer:
-        writer.extend(facts, unit_rows(2))
-    found = [store.nearest(unit_rows(1), 2, where=Filter.parse(f"x = {value}"))[1].tolist() for value in ("true", "1")]
-    assert found == [[[0]], [[1]]]
-
-
-def test_a_filtered_snapshot_is_that_of_a_gallery_of_those_that_pass(store: Store) -> None:
-    facts, rows = pictures(20), unit_rows(20)
-    with store.write() as writer:
-        writer.extend(facts, rows)
-        writer.delete(["a/3.jpg"])
-    where, made = Filter.parse("label = 'a'"), list[int]()
-    held = store.snapshot(where)
-
-    def make() -> dict[str, np.ndarray]:
-        made.append(1)
-        return {"x": np.arange(len(made))}
-
-    assert held.live.tolist() == [0, 6, 9, 12, 15, 18]
-    assert sorted(held.nearest(rows[:1], 99)[1][0].tolist()) == held.live.tolist()
-    for snapshot, count in (
-        (held, 1),
-        (store.snapshot(where), 1),
-        (store.snapshot(), 2),
-        (store.snapshot(Filter.parse("width < 9")), 3),
-    ):
-        assert len(snapshot.remembered("x", make, lasting=True)["x"]) == count
-    assert len(made) == 3
-    with store.write() as writer:
-        writer.refresh([replace(facts[6], metadata={"label": "b"})])
-    assert held.live.tolist() == [0, 6, 9, 12, 15, 18]
-    assert store.snapshot(where).live.tolist() == [0, 9, 12, 15, 18]
-    found = held.records(np.array([6]))
-    assert found is not None
-    assert found[6].key == "a/6.jpg"
-
-
-def test_threads_with_filters_of_their_own_agree(store: Store) -> None:
-    facts, rows = pictures(90), unit_rows(90)
-    with store.write() as writer:
-        writer.extend(facts, rows)
-    filters = [Filter.parse(f"label = '{'abc'[i % 3]}' and width < {30 + i}") for i in range(12)]
-    wanted = [store.nearest(rows[:2], 99, where=where)[1].tolist() for where in filters]
-    with ThreadPoolExecutor(4) as pool:
-        for found in pool.map(
-            lambda _: [store.nearest(rows[:2], 99, where=where)[1].tolist() for where in filters], range(6)
-        ):
-            assert found == wanted
-
-
-def test_a_snapshot_remembers_what_was_worked_out_of_its_state(store: Store) -> None:
-    add(store, "a", "b")
-    made: list[int] = []
-
-    def make() -> dict[str, np.ndarray]:
-        made.append(1)
-        return {"x": np.arange(3)}
-
-    for _ in range(2):
-        assert store.snapshot().remembered("x", make)["x"].tolist() == [0, 1, 2]
-    assert len(made) == 1
-    with store.write() as writer:
-        writer.delete(["a"])
-    store.snapshot().remembered("x", make)
-    assert len(made) == 2
-
-
-def test_a_note_of_a_state_is_found_at_that_state_only_and_the_last_one_counts(store: Store, make: Make) -> None:
-    add(store, "a", "b", "c")
-    held = store.snapshot()
-    assert held.noted("work") is None
-    for count in (1, 2):
-        held.note("work", {"done": np.arange(count)})
-    for opened in (store, make(CARD)):
-        found = opened.snapshot().noted("work")
-        assert found is not None
-        assert found["done"].tolist() == [0, 1]
-    assert held.noted("other") is None
-    add(store, "d")
-    assert store.snapshot().noted("work") is None
-
-
-def test_the_part_that_a_filter_leaves_keeps_no_notes(store: Store) -> None:
-    add(store, "a", "b", "c")
-    part = store.snapshot(Filter.parse("key = 'a'"))
-    part.note("work", {"done": np.arange(2)})
-    assert part.noted("work") is None
-    assert store.snapshot().noted("work") is None
-
-
-def test_a_store_says_whether_neighbours_are_exact(store: Store) -> None:
-    add(store, "a", "b", "c")
-    assert store.snapshot().is_exact()
-    assert store.snapshot().is_exact("l2")
+        writer.extend([first, second], unit_rows(2))
+        writer.skip([(Skipped("c", "no picture"), item)])
+        writer.refresh([replace(second, etag="")])
+    found = [store.known(key) for key in ("a", "b", "c")]
+    assert [known.etag for known in found if known is not None] in (['"a"', "", '"c"'], ["", "", ""])
+    assert all(known is not None and known.unchanged(Item("x", known.size_bytes, known.modified_ns)) for known in found)

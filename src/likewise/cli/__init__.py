@@ -12,9 +12,11 @@ from likewise import __version__
 from likewise.cli import (
     compiling,
     concepts,
+    copying,
     demo,
     duplicates,
     evaluate,
+    gallery,
     index,
     keep,
     maps,
@@ -36,8 +38,9 @@ INTERRUPTED = 130
 @click.option(
     "-c",
     "--collection",
-    metavar="DIR",
-    help="The folder that holds (or will hold) .likewise; otherwise the current one, or the nearest above it.",
+    metavar="PLACE",
+    help="The folder that holds (or will hold) .likewise, or milvus://HOST:19530/NAME; otherwise the current folder, or the nearest "
+    "above it.",
 )
 @click.pass_context
 def likewise(context: click.Context, collection: str | None) -> None:
@@ -46,7 +49,7 @@ def likewise(context: click.Context, collection: str | None) -> None:
     \b
       likewise index ~/Pictures            embed a folder, an archive, a list …
       likewise search holiday.jpg -k 7     the seven most similar pictures
-    """  # noqa: D301 - click wants the sign itself
+    """
     context.obj = collection
 
 
@@ -55,6 +58,7 @@ for command in (
     search.search,
     serve.serve,
     duplicates.duplicates,
+    gallery.gallery,
     concepts.concepts,
     maps.map_images,
     models.models,
@@ -64,6 +68,7 @@ for command in (
     keep.verify,
     keep.compact,
     keep.forget,
+    copying.copy_gallery,
     evaluate.evaluate,
     evaluate.benchmarks,
     evaluate.compare,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from likewise.cli.distributing import WantedCluster, distributed_options
 from likewise.cli.indexes import WantedIndex, index_options
 from likewise.cli.limits import POSITIVE, WantedLimits, limit_options
 from likewise.cli.model import WantedModel, model_options
@@ -41,6 +42,7 @@ class Wanted:
     whitening: WantedWhitening
     index: WantedIndex
     limits: WantedLimits
+    cluster: WantedCluster
     retry: bool
     include_forgotten: bool
     commit_every: float
@@ -66,10 +68,9 @@ class Wanted:
 )
 @click.option(
     "--prefetch",
-    default=8,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Images that are read at once; more for slow disks and network folders.",
+    default=0,
+    type=click.IntRange(0),
+    help="Images that are read at once; more for slow disks and network folders.  [default: 8; 32 from buckets and the web]",
 )
 @click.option(
     "--deadline",
@@ -79,6 +80,7 @@ class Wanted:
     metavar="SECONDS",
     help="For decoding one image; whoever takes longer is replaced.",
 )
+@distributed_options
 @whiten_options
 @index_options
 @limit_options
@@ -90,8 +92,8 @@ class Wanted:
 def index(context: click.Context, /, **given: Any) -> None:
     """Embed the images of each PLACE; without a PLACE, of all places of before.
 
-    A PLACE is a folder, a .zip or .tar, a list (.txt, or - for standard input), a glob, an image, or CIFAR-10 or -100 in
-    the official layout.
+    A PLACE is a folder, a .zip or .tar, a list (.txt, or - for standard input), a glob, an image, CIFAR-10 or -100 in
+    the official layout, or an address: s3://BUCKET/PREFIX, gs://…, az://… (docs/object-storage.md).
 
     Only new and changed images are read. Ctrl-C at any moment loses nothing: run it again to go on.
     """
@@ -102,6 +104,7 @@ def index(context: click.Context, /, **given: Any) -> None:
         whitening=WantedWhitening.taken_from(given),
         index=WantedIndex.taken_from(given),
         limits=WantedLimits.taken_from(given),
+        cluster=WantedCluster.taken_from(given),
         **given,
     )
     sources: dict[str, Source] = {}
@@ -111,15 +114,23 @@ def index(context: click.Context, /, **given: Any) -> None:
                 writer.recall_forgotten()
         reports: list[Report] = []
         for name in wanted.places or collection.places():
-            source = _source(name, sources)
             try:
                 with progress_of(name) as watch:
-                    reports.append(collection.index_sources([source], _options(wanted, collection.limits), watch))
+                    reports.append(_indexed(collection, name, wanted, sources, watch))
             except KeyboardInterrupt:
                 click.echo(f"\nstopped: {len(collection):,} images are in; run the same command to go on", err=True)
                 raise
         summary(collection, added_up(reports))
         wanted.index.brought_about(collection, wanted.wait)
+
+
+def _indexed(collection: Collection, name: str, wanted: Wanted, sources: dict[str, Source], watch: Watch) -> Report:
+    """Index one place, here or by a cluster."""
+    options = _options(wanted, collection.limits)
+    if wanted.cluster.on is None:
+        return collection.index_sources([_source(name, sources)], options, watch)
+    given = wanted.workers or 0, wanted.model.weights, wanted.model.device
+    return wanted.cluster.indexed(collection, name, options, watch, given)
 
 
 def _opened(folder: str | None, wanted: Wanted, sources: dict[str, Source]) -> Collection:
@@ -128,14 +139,14 @@ def _opened(folder: str | None, wanted: Wanted, sources: dict[str, Source]) -> C
     from likewise import encoders
     from likewise.encoders import naming
     from likewise.errors import NoCollection, StoreMismatch
-    from likewise.stores.local import LocalStore
+    from likewise.stores import home
 
     try:
         found = here.Collection.open(folder, runtime=wanted.model.runtime, precision=wanted.model.precision)
     except NoCollection:
         if not wanted.places:
             raise click.UsageError("name a PLACE to index: a folder, an archive, a list or an image") from None
-        return _created(Path(folder or "."), wanted, sources)
+        return _created(folder or ".", wanted, sources)
     card, kept_as, model = found.store.card, found.store.kept_as, wanted.model
     if wanted.keep is not None:
         found.store.demand_kept_as(wanted.keep)
@@ -147,20 +158,22 @@ def _opened(folder: str | None, wanted: Wanted, sources: dict[str, Source]) -> C
     same_name = model.model is None or naming.same(model.model, card.name)
     same_model = same_name and model.recipe in (None, card.recipe.name)
     if whitening is not None or (same_model and found.whitening is not None):
-        store = LocalStore.create(found.store.folder, card, kept_as)
+        found.close()
+        store = home.opened(here.place_of(folder or found.store.place))
         return here.Collection(store, load=model.loader())
     if model.model is not None and not same_name and not encoders.is_file(model.model):
         raise StoreMismatch(
-            f"{found.store.folder} holds {card.name} embeddings, not {model.model}: pass --model {card.name}, "
+            f"{found.store.place} holds {card.name} embeddings, not {model.model}: pass --model {card.name}, "
             "or keep the other model in a collection of its own with -c DIR"
         )
     told = card.name if same_name or model.model is None else model.model
     same = replace(model, model=told, recipe=model.recipe or card.recipe.name)
     encoder = same.loaded(card.weights_sha256, card.quantised)
-    return here.Collection.create(found.store.folder, encoder, keep=kept_as)
+    found.close()
+    return here.Collection.create(folder or found.store.place, encoder, keep=kept_as)
 
 
-def _created(folder: Path, wanted: Wanted, sources: dict[str, Source]) -> Collection:
+def _created(folder: str, wanted: Wanted, sources: dict[str, Source]) -> Collection:
     """A new collection; where something has to be fitted, after fitting it on pictures of the first place."""
     from likewise.collection import Collection
     from likewise.compression import compression

@@ -14,7 +14,7 @@ from likewise.cli.screen import on_screen
 if TYPE_CHECKING:
     from likewise.collection import Collection
     from likewise.indexes.first import Watch
-    from likewise.stores.local.indexing import Kept
+    from likewise.stores.home import Built
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -70,7 +70,7 @@ class WantedIndex:
             click.echo("index: none, searches are exact")
 
 
-def told(kept: Kept, recall: float) -> str:
+def told(kept: Built, recall: float) -> str:
     """What an index is and does, in one line."""
     bytes_each = kept.size_bytes / max(1, kept.rows)
     found = "exact by wish" if recall >= 1 else ""

@@ -53,7 +53,7 @@ def _facts(collection: Collection) -> dict[str, object]:
     store = collection.store
     counts, card, whitening = store.counts(), store.card, collection.whitening
     return {
-        "collection": str(store.folder),
+        "collection": store.place,
         "created": store.created_at,
         "images": counts["live"],
         "skipped": counts["skipped"],
@@ -73,7 +73,8 @@ def _facts(collection: Collection) -> dict[str, object]:
         "weights sha256": card.weights_sha256 or "none",
         "licence": card.licence,
         "paper": card.paper,
-        "size": sum(path.stat().st_size for path in store.folder.rglob("*") if path.is_file()),
+        "consistency": store.consistency,
+        "size": store.size_bytes(),
         "sources": store.sources(),
     }
 

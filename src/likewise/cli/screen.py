@@ -51,12 +51,12 @@ def download_bar() -> Iterator[Callable[[int, int], None]]:
 
 
 def at_collection(collection: Collection) -> str:
-    """The collection's folder, short where that is clear."""
-    folder = collection.store.folder
+    """The collection's folder, short where that is clear, or its address."""
+    place = collection.store.place
     try:
-        return str(folder.relative_to(Path.cwd()))
+        return str(Path(place).relative_to(Path.cwd()))
     except ValueError:
-        return str(folder)
+        return place
 
 
 def number(count: int, noun: str) -> str:

@@ -7,11 +7,11 @@ from pathlib import Path
 from likewise import compression, encoders, fitting
 from likewise.collection.collection import Collection
 from likewise.collection.hits import Hits
-from likewise.collection.places import FOLDER, find, home
+from likewise.collection.places import FOLDER, find, home, place_of
 from likewise.queries.reading import open_place
-from likewise.stores.local import database
+from likewise.stores.home import is_there
 
-__all__ = ["DEFAULT_MODEL", "FOLDER", "Collection", "Hits", "find", "home", "index", "open"]
+__all__ = ["DEFAULT_MODEL", "FOLDER", "Collection", "Hits", "find", "home", "index", "open", "place_of"]
 
 DEFAULT_MODEL = "compact"
 
@@ -29,7 +29,7 @@ def index(
 
     Args:
         places: Folders, archives, lists, globs, images.
-        collection: The folder that holds, or will hold, `.likewise`.
+        collection: The folder that holds, or will hold, `.likewise`, or an address of Milvus: docs/milvus.md.
         model: As `likewise.encoders.names()` lists them.
         recipe: The model's default unless given.
         weights: A file instead of the published weights.
@@ -44,14 +44,14 @@ def index(
     """
     wanted = fitting.Wanted(whiten) if isinstance(whiten, int) else whiten
     kept = None if keep is None else compression.compression(keep)
-    is_there = (home(collection) / database.FILE_NAME).exists()
-    if is_there and wanted is not None:
+    there = is_there(place_of(collection))
+    if there and wanted is not None:
         made = Collection.open(collection, weights=weights)
         made.demand_whitening(wanted, model, recipe)
         made.store.demand_kept_as(keep or made.store.kept_as)
     else:
         encoder = encoders.load(model, recipe=recipe, weights=weights)
-        if is_there or (wanted is None and (kept is None or kept.is_float)):
+        if there or (wanted is None and (kept is None or kept.is_float)):
             made = Collection.create(collection, encoder, keep=keep)
         else:
             first = open_place(str(places[0]))

@@ -15,7 +15,7 @@ from likewise.collection import atlas, narrowing, pictures
 from likewise.collection.concepts import Concepts
 from likewise.collection.hits import Hits
 from likewise.collection.narrowing import Where
-from likewise.collection.places import find, home
+from likewise.collection.places import find, place_of
 from likewise.compression import Codebook
 from likewise.duplicates.folding import Folding
 from likewise.encoders import Encoder, whitened
@@ -27,16 +27,19 @@ from likewise.filters import Field
 from likewise.filters.summary import FieldSummary, summarised
 from likewise.indexes.first import Watch
 from likewise.layers import Layered, Slice, Weighing
-from likewise.queries import ByMarks, Part, Query, Term
+from likewise.queries import ByImage, ByKey, ByMarks, Part, Query, Term
 from likewise.queries.reading import Given, Reader, Weighted, open_place
+from likewise.queries.reranking import Explained, explained
 from likewise.queries.syntax import Region
 from likewise.rerank import Chain
 from likewise.rerank import load as load_rerank
 from likewise.significance import Null
 from likewise.sources import Source
+from likewise.stores import home as homes
+from likewise.stores.home import Built, Home
 from likewise.stores.local import LocalStore, database, indexing
 from likewise.teaching import Marks
-from likewise.types import Card, Image, Metric, Record, Skipped
+from likewise.types import Card, Hit, Image, Metric, Record, Skipped
 
 _WORTH_FITTING = 5000  # images; of fewer nothing derived is kept, and the first who asks waits for less than a second
 _ELSEWHERE = "keep another in a collection of its own with -c DIR"
@@ -53,7 +56,7 @@ class Collection:
     """
 
     def __init__(
-        self, store: LocalStore, encoder: Encoder | None = None, load: Callable[[Card], Encoder] = encoders.load_as
+        self, store: Home, encoder: Encoder | None = None, load: Callable[[Card], Encoder] = encoders.load_as
     ) -> None:
         """Use `create` or `open`; the encoder is loaded when it is first needed."""
         self.store = store
@@ -68,12 +71,12 @@ class Collection:
 
     @classmethod
     def create(cls, folder: str | Path, encoder: Encoder, *, keep: str | Codebook | None = None) -> Self:
-        """Make a collection in `folder/.likewise`, or open the one that is there.
+        """Make a collection in `folder/.likewise` or at an address of Milvus, or open the one that is there.
 
         A whitening behind the encoder is kept in it, so that the whole can be moved to another machine.
 
         Args:
-            folder: The one that will hold `.likewise`.
+            folder: The one that will hold `.likewise`, or an address: docs/milvus.md.
             encoder: Makes the embeddings.
             keep: How they are kept, as for `LocalStore.create`; `create_fitted` fits what needs it.
 
@@ -81,11 +84,16 @@ class Collection:
             StoreMismatch: If there is one of another encoder, or it keeps embeddings otherwise.
             BadArgument: If something would have to be fitted first.
         """
-        place = home(folder)
-        if isinstance(encoder, Whitened) and _is_free_or_of(place, encoder):
-            place.mkdir(parents=True, exist_ok=True)
-            encoder.whitening.write(place / whitened.file_name(encoder.card))
-        return cls(LocalStore.create(place, encoder.card, keep), encoder)
+        place = place_of(folder)
+        if not isinstance(encoder, Whitened):
+            return cls(homes.created(place, encoder.card, keep), encoder)
+        file = homes.files_of(place) / whitened.file_name(encoder.card)
+        if _is_free_or_of(place, encoder):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            encoder.whitening.write(file)
+        store = homes.created(place, encoder.card, keep)
+        store.keep_file(file)
+        return cls(store, encoder)
 
     @classmethod
     def create_fitted(  # noqa: PLR0913 - all that is settled when a collection is made
@@ -104,7 +112,7 @@ class Collection:
         Their embeddings are kept, and become rows when something is indexed. A run that was killed goes on where it was.
 
         Args:
-            folder: The one that will hold `.likewise`.
+            folder: As for `create`.
             encoder: Before the whitening.
             source: Whose pictures it is fitted on.
             whiten: Method, length, sample; None for no whitening.
@@ -116,11 +124,11 @@ class Collection:
             BadArgument: If there is a collection already, or pictures are too few, or embeddings too short, for what is wanted.
             UnknownName: If embeddings cannot be kept so.
         """
-        place, wanted = home(folder), compression.compression(keep)
-        if (place / database.FILE_NAME).exists():
+        place, wanted = place_of(folder), compression.compression(keep)
+        if homes.is_there(place):
             raise BadArgument(f"{place} is a collection already: what it is made with was chosen when it was made")
         wanted.check(encoder.card.dim if whiten is None else whiten.dim)
-        with LocalStore.create(place / fitting.SAMPLE_FOLDER, encoder.card) as sample:
+        with LocalStore.create(homes.files_of(place) / fitting.SAMPLE_FOLDER, encoder.card) as sample:
             found = fitting.fit_all(source, encoder, whiten, wanted, store=sample, options=options, watch=watch)
         made = encoder if found.whitening is None else whitened.behind(encoder, found.whitening)
         return cls.create(folder, made, keep=found.codebook)
@@ -134,10 +142,10 @@ class Collection:
         runtime: Runtime = "auto",
         precision: Precision = "auto",
     ) -> Self:
-        """Open the collection of a folder; without one, of the current folder or the nearest above it.
+        """Open the collection of a folder or at an address; without one, of the current folder or the nearest above it.
 
         Args:
-            folder: The one that holds `.likewise`.
+            folder: The one that holds `.likewise`, or an address of Milvus.
             weights: A file for the encoder, when the one it was made with is not cached.
             runtime: What is to compute embeddings; as for `likewise.encoders.load`.
             precision: At which precision.
@@ -146,8 +154,8 @@ class Collection:
             NoCollection: If there is none.
             StoreMismatch: If it holds int8 embeddings and others are asked for, or the other way round.
         """
-        place = find(Path.cwd()) if folder is None else home(folder)
-        store = LocalStore.open(place)
+        place = find(Path.cwd()) if folder is None else place_of(folder)
+        store = homes.opened(place)
         held = store.card
         if precision != "auto" and (precision == "int8") != bool(held.quantised):
             store.close()
@@ -174,6 +182,11 @@ class Collection:
         return self._encoder
 
     @property
+    def model(self) -> str:
+        """The name of the encoder that made the embeddings."""
+        return self.store.card.name
+
+    @property
     def whitening(self) -> Whitening | None:
         """The whitening that the collection keeps; None if it keeps none.
 
@@ -195,13 +208,13 @@ class Collection:
         """
         found, name = self.whitening, self.store.card.name
         if found is None:
-            raise StoreMismatch(f"{self.store.folder} holds {name} embeddings and keeps no whitening: {_ELSEWHERE}")
+            raise StoreMismatch(f"{self.store.place} holds {name} embeddings and keeps no whitening: {_ELSEWHERE}")
         theirs = (len(found.axes), found.fit.method, found.fit.power if found.fit.method == "pca-whiten" else 1.0)
         ours = (wanted.dim, wanted.method, wanted.power if wanted.method == "pca-whiten" else 1.0)
         of_it = model in (None, found.base.name, name) and recipe in (None, found.base.recipe.name)
         if theirs != ours or not of_it:
             raise StoreMismatch(
-                f"{self.store.folder} holds {found.base.name} ({found.base.recipe.name}) embeddings of {len(found.axes)} dimensions "
+                f"{self.store.place} holds {found.base.name} ({found.base.recipe.name}) embeddings of {len(found.axes)} dimensions "
                 f"after {found.fit}: go without --model and --whiten to add to them; {_ELSEWHERE}"
             )
 
@@ -209,7 +222,7 @@ class Collection:
         return len(self.store)
 
     def __repr__(self) -> str:
-        return f"<{len(self):,} images, {self.store.card.name}, in {self.store.folder}>"
+        return f"<{len(self):,} images, {self.store.card.name}, in {self.store.place}>"
 
     def index(
         self,
@@ -272,8 +285,8 @@ class Collection:
 
     def bring_index_up_to_date(
         self, watch: Watch = lambda _what, _done, _all: None, *, anew: bool = False
-    ) -> indexing.Kept | None:
-        """Build the index, add to it or remove it; see `LocalStore.bring_index_up_to_date`."""
+    ) -> Built | None:
+        """Build the index, add to it or remove it; see `Home.bring_index_up_to_date`."""
         return self.store.bring_index_up_to_date(watch, anew=anew)
 
     def search(  # noqa: PLR0913 - all that a query may be made of, where it is asked
@@ -535,6 +548,19 @@ class Collection:
         """A thumbnail that fits in side × side; None when the original cannot be shown any more."""
         return pictures.of_record(self.store, record, side, self.limits)
 
+    def picture_of(self, part: ByImage | ByKey, side: int = 256) -> Image | None:
+        """A thumbnail of a part of a query, its region framed; None when it cannot be shown."""
+        return pictures.of_part(self.store, part, side, self.limits)
+
+    def is_live(self, key: str) -> bool:
+        """Whether a search can return the image of a key."""
+        known = self.store.known(key)
+        return known is not None and known.live
+
+    def explained(self, query: Query, hits: Sequence[Hit], rerank: Chain) -> Sequence[Explained]:
+        """The places that a query shares with hits, as geometry finds them; none where the rerankers have none."""
+        return [] if rerank.matcher is None else explained(self.store, rerank.matcher, query, hits, self.limits)
+
     def forget(self, *places: str | Path, where: Where | None = None) -> int:
         """Take images, or all below a folder or an archive, out of the collection, and keep them out.
 
@@ -602,10 +628,12 @@ class Collection:
             self.null()
 
 
-def _is_free_or_of(place: Path, encoder: Encoder) -> bool:
+def _is_free_or_of(place: homes.Place, encoder: Encoder) -> bool:
     """Whether a collection of this encoder may be made here, or is here and may have lost its whitening."""
     try:
-        with LocalStore.open(place) as store:
-            return store.card.fingerprint == encoder.card.fingerprint
+        store = homes.opened(place)
     except NoCollection:
         return True
+    fingerprint = store.card.fingerprint
+    store.close()
+    return fingerprint == encoder.card.fingerprint

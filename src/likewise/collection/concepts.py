@@ -21,7 +21,8 @@ from filelock import FileLock, Timeout
 
 from likewise.errors import BadArgument, LikewiseError, StoreBusy, StoreDamaged, UnknownName
 from likewise.queries import ByMarks
-from likewise.stores.local import LocalStore, arrays, database
+from likewise.stores.home import Home
+from likewise.stores.local import arrays, database
 from likewise.teaching import Marks, Method
 
 FILE_NAME = "concepts.json"
@@ -53,7 +54,7 @@ class Concept:
 class Concepts(Mapping[str, Concept]):
     """The concepts of a collection by name, in alphabetical order; processes may share them."""
 
-    def __init__(self, store: LocalStore) -> None:
+    def __init__(self, store: Home) -> None:
         self._store = store
         self._path: Path = store.folder / FILE_NAME
 
@@ -162,6 +163,7 @@ class Concepts(Mapping[str, Concept]):
         return found
 
     def _read(self) -> dict[str, dict[str, object]]:
+        self._store.fetch_file(FILE_NAME, again=True)
         try:
             told = json.loads(self._path.read_text("utf-8"))
             if told["format"] > FORMAT:
@@ -184,6 +186,7 @@ class Concepts(Mapping[str, Concept]):
     def _changing(self) -> Iterator[dict[str, dict[str, object]]]:
         """What is there, to be changed in place and then written, whole or not at all."""
         with database.told_as_ours(self._path):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 lock = FileLock(self._path.with_suffix(".lock"), timeout=_WAIT_S)
                 lock.acquire()
@@ -201,6 +204,7 @@ class Concepts(Mapping[str, Concept]):
                     os.fsync(file.fileno())
                 draft.replace(self._path)
                 arrays.sync_folder(self._path.parent)
+                self._store.keep_file(self._path)
             finally:
                 lock.release()
 

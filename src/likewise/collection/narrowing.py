@@ -10,6 +10,7 @@ from typing import TypeAlias
 from likewise.errors import BadArgument, SourceError, UnknownName
 from likewise.filters import Field, Filter, Meta, Missing, Not, field_text
 from likewise.filters.summary import summarised
+from likewise.sources import is_address
 from likewise.stores import Store
 
 Where: TypeAlias = str | Filter
@@ -50,7 +51,7 @@ def keys_at(store: Store, place: str) -> list[str]:
     if store.known(place) is not None:
         return [place]
     roots = store.roots
-    path = Path(place).expanduser().absolute().as_posix()
+    path = place if is_address(place) else Path(place).expanduser().absolute().as_posix()
     try:
         key = roots.key(path)
     except SourceError:

@@ -166,8 +166,8 @@ def measured(
     most = passes.widths[-1]
     return Dial(
         len(queries),
-        {depth: _unbeaten(each) for depth, each in found.items()},
-        {depth: _unbeaten([one for one in each if one.width == most]) for depth, each in found.items()},
+        {depth: unbeaten(each) for depth, each in found.items()},
+        {depth: unbeaten([one for one in each if one.width == most]) for depth, each in found.items()},
         float(np.quantile(scores[:, -1], _BEYOND)),
     )
 
@@ -218,7 +218,7 @@ def _settings(
     for margin in margins:
         within = seen.within(margin)
         for count in counts(seen.k, MOST_CANDIDATES):
-            recall, low = _recall(seen.found(count, margin))
+            recall, low = recall_of(seen.found(count, margin))
             scored = float(np.clip(within, min(count, FIRST * seen.k), count).mean())
             seconds = float(f"{first(count) + second(scored):.4g}")
             made.append(Setting(width, count, seen.k, float(margin), recall, low, seconds))
@@ -233,7 +233,7 @@ def counts(k: int, most: int) -> list[int]:
     return found
 
 
-def _recall(hit: NDArray[np.bool_]) -> tuple[float, float]:
+def recall_of(hit: NDArray[np.bool_]) -> tuple[float, float]:
     """The recall of (q, k) neighbours found or not, and what it is at least; neighbours of one query are missed together."""
     share = hit.mean(axis=1)
     recall = float(share.mean())
@@ -260,7 +260,7 @@ def _places(named: Rows, truth: Rows) -> NDArray[np.int64]:
     return places
 
 
-def _unbeaten(settings: Sequence[Setting]) -> list[Setting]:
+def unbeaten(settings: Sequence[Setting]) -> list[Setting]:
     """Cheapest first, each with a better recall than all before it."""
     kept: list[Setting] = []
     for each in sorted(settings, key=lambda one: (one.seconds, -one.low)):

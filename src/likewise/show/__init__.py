@@ -190,7 +190,12 @@ def printable(name: str) -> str:
 
 
 def address(path: str) -> str:
-    """The file:// address of a plain file; empty for what lies inside an archive, is gone, or is unknown."""
+    """Where a browser finds a picture: the file:// address of a plain file, or the one that it has on the web.
+
+    Empty for what lies inside an archive or a bucket, is gone, or is unknown.
+    """
+    if path.startswith(("https://", "http://")):
+        return path
     if not os.path.isabs(path) or not os.path.isfile(path):  # noqa: PTH113, PTH117 - Path.is_file fails on a name too long
         return ""
     return Path(path).as_uri()

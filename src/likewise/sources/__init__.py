@@ -12,16 +12,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from likewise.errors import SourceError
+from likewise.roots import address
 from likewise.sources import paths
 from likewise.types import Item
 
 if TYPE_CHECKING:
     from likewise.sources.cifar import Cifar
+    from likewise.sources.parquets import Parquet
     from likewise.sources.tars import Tar
     from likewise.sources.zips import Zip
 
-ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".parquet")
 LISTS = (".txt", ".lst", ".list")
+WEB = ("https://", "http://")
 TABLES = (".csv", ".tsv", ".jsonl")
 _NOT_OPENED = (".rar", ".7z", ".gz", ".bz2", ".xz", ".zst", ".tzst")
 
@@ -64,9 +67,10 @@ def open_source(place: str, *, lines: Iterable[str] | None = None) -> Source:
     """Open a place by what is found there.
 
     Args:
-        place: A folder, `.zip`, `.tar` (also compressed), CIFAR-10 or -100 (the folder of the official download, or its .tar.gz;
+        place: A folder, `.zip`, `.tar` (also compressed), `.parquet`, CIFAR-10 or -100 (the folder of the download, or its .tar.gz;
             with `/train` or `/test` behind it, only that part), a list of paths (`.txt`, `.lst`, `.list`), a table of paths and
-            metadata (`.csv`, `.tsv`, `.jsonl`), a pattern with `*`, `?` or `[`, an image, or `-`.
+            metadata (`.csv`, `.tsv`, `.jsonl`), a pattern with `*`, `?` or `[`, an image, `-`, or an address: `s3://`, `gs://` or
+            `az://` with a bucket and a prefix, an image, an archive or a list, `https://` with an image or a list.
         lines: For `-`: the paths, one in each; relative ones start at the current folder.
 
     Raises:
@@ -77,7 +81,9 @@ def open_source(place: str, *, lines: Iterable[str] | None = None) -> Source:
     if place == "-":
         if lines is None:
             raise SourceError("- means a list on standard input, and there is none here: name a file instead")
-        return lists.Listed("-", os.path.abspath("."), lists.entries_of(lines))  # noqa: PTH100
+        return lists.listed("-", os.path.abspath("."), lists.entries_of(lines))  # noqa: PTH100
+    if is_address(place):
+        return _far(place)
     split = _split_of(place)
     if split is not None:
         return split
@@ -95,6 +101,8 @@ def open_source(place: str, *, lines: Iterable[str] | None = None) -> Source:
 
 def is_many(place: str) -> bool:
     """Whether a place stands for a number of images rather than for one."""
+    if is_address(place):
+        return not paths.is_image_name(place) and not place.startswith(WEB)
     try:
         path, mode = _found(place)
     except SourceError:
@@ -138,6 +146,8 @@ def locate(path: str) -> tuple[Source, Item]:
     """
     from likewise.sources import lists
 
+    if is_address(path):
+        return _located(path)
     path = paths.absolute(paths.real(path))
     real = paths.real(path)
     if os.path.isfile(real):  # noqa: PTH113 - names that are no Unicode stay as they are
@@ -149,6 +159,30 @@ def locate(path: str) -> tuple[Source, Item]:
         if packed is not None:
             return packed, packed.item(path[len(packed.location) + 1 :])
     raise SourceError(f"{path}: no such file: index its folder again, or bring it back")
+
+
+def is_address(place: str) -> bool:
+    """Whether a place is named by an address rather than a path.
+
+    >>> is_address("s3://bucket/photos"), is_address("photos/s3"), is_address("photos://cat.jpg")
+    (True, False, False)
+    """
+    return "://" in place and address(place) == place
+
+
+def _far(place: str) -> Source:
+    from likewise.sources import linked, objects
+
+    return linked.open_web(place) if place.startswith(WEB) else objects.open_objects(place)
+
+
+def _located(place: str) -> tuple[Source, Item]:
+    from likewise.sources import linked, objects
+
+    if not place.startswith(WEB):
+        return objects.locate(place)
+    alone = linked.Linked(place, [place])
+    return alone, next(alone.items())
 
 
 def _found(place: str) -> tuple[Path | None, int]:
@@ -174,7 +208,7 @@ def _file(place: str, path: Path) -> Source:
     if lower.endswith(ARCHIVES):
         return archives.open_archive(path)
     if lower.endswith(LISTS):
-        return lists.Listed.from_file(path)
+        return lists.from_file(path)
     if lower.endswith(TABLES):
         return tables.open_table(path)
     if lower.endswith(_NOT_OPENED):
@@ -197,7 +231,7 @@ def _split_of(place: str) -> Source | None:
     return None
 
 
-def _packed(path: Path) -> Zip | Tar | Cifar | None:
+def _packed(path: Path) -> Zip | Tar | Cifar | Parquet | None:
     """What a path packs, if it is an archive or the folder of CIFAR."""
     from likewise.sources import cifar
 
@@ -213,7 +247,7 @@ def _packed(path: Path) -> Zip | Tar | Cifar | None:
 
 
 @lru_cache(maxsize=4)
-def _opened(path: Path, modified_ns: int, size_bytes: int) -> Zip | Tar | Cifar | None:  # noqa: ARG001 - changed is another
+def _opened(path: Path, modified_ns: int, size_bytes: int) -> Zip | Tar | Cifar | Parquet | None:  # noqa: ARG001 - changed is another
     """An archive or a folder of CIFAR, kept open, since more will be asked of it."""
     from likewise.sources import archives, cifar
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from likewise.errors import SourceError
 from likewise.sources import files, paths
 from likewise.types import Item
+
+if TYPE_CHECKING:
+    from likewise.sources.linked import Linked
 
 
 class Listed:
@@ -27,16 +31,6 @@ class Listed:
         self.location = _common_folder(paths.kept(base), self._paths)
         self._start = len(self.location.rstrip("/")) + 1
         self._keys = {path[self._start :] for path in self._paths}
-
-    @classmethod
-    def from_file(cls, path: Path) -> Listed:
-        """Read a list.
-
-        Raises:
-            SourceError: If it cannot be read as text.
-        """
-        text = text_of(path, "list")
-        return cls(str(path), os.path.abspath(path.parent), entries_of(text.split("\n")))  # noqa: PTH100
 
     def items(self) -> Iterator[Item]:
         """See `Source.items`; what is missing is listed, and fails when it is read."""
@@ -62,6 +56,30 @@ class Listed:
 
     def _full(self, entry: str) -> str:
         return paths.kept(os.path.normpath(os.path.join(self._base, entry)))  # noqa: PTH118
+
+
+def listed(name: str, base: str, entries: Sequence[str]) -> Listed | Linked:
+    """The images that entries name: all of them paths, or all of them addresses.
+
+    Raises:
+        SourceError: If they are both, or addresses of several kinds.
+    """
+    from likewise.sources import is_address
+    from likewise.sources.linked import Linked
+
+    if any(map(is_address, entries)):
+        return Linked(name if name == "-" else paths.absolute(name), entries)
+    return Listed(name, base, entries)
+
+
+def from_file(path: Path) -> Listed | Linked:
+    """Read a list.
+
+    Raises:
+        SourceError: If it cannot be read as text, or mixes paths with addresses.
+    """
+    text = text_of(path, "list")
+    return listed(str(path), os.path.abspath(path.parent), entries_of(text.split("\n")))  # noqa: PTH100
 
 
 def text_of(path: Path, kind: str, errors: str = "surrogateescape") -> str:

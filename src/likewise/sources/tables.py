@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import NoReturn
 
 from likewise.errors import SourceError
-from likewise.sources.lists import Listed, text_of
+from likewise.sources.linked import Linked
+from likewise.sources.lists import Listed, listed, text_of
 from likewise.types import Item, Json, Metadata
 
-PATH_COLUMNS = ("path", "file", "file_name", "filename", "image", "key")
+PATH_COLUMNS = ("path", "file", "file_name", "filename", "image", "url", "key")
 """What the column of paths may be called, in any case; the first of these that is there."""
 
 _WHOLE = re.compile(r"-?(0|[1-9]\d{0,18})")  # 007 is a name
@@ -30,7 +31,7 @@ class Table:
     A cell that is empty says nothing. A column is of numbers, or of true and false, if all its other cells are; else it is of texts.
     """
 
-    def __init__(self, listed: Listed, told: Mapping[str, Metadata]) -> None:
+    def __init__(self, listed: Listed | Linked, told: Mapping[str, Metadata]) -> None:
         """Put the two together; `open_table` reads them.
 
         Args:
@@ -48,7 +49,7 @@ class Table:
         """See `Source.read`."""
         return self._listed.read(item)
 
-    def file(self, item: Item) -> str:
+    def file(self, item: Item) -> str | None:
         """See `Source.file`."""
         return self._listed.file(item)
 
@@ -66,12 +67,12 @@ def open_table(path: Path) -> Table:
     text = text_of(path, "table", "strict")
     rows = _objects(path, text) if path.name.lower().endswith(".jsonl") else _cells(path, text)
     entries = [os.path.expanduser(row.path) for row in rows]  # noqa: PTH111 - Path.expanduser fails on the name of nobody
-    listed = Listed(str(path), os.path.abspath(path.parent), entries)  # noqa: PTH100
+    found = listed(str(path), os.path.abspath(path.parent), entries)  # noqa: PTH100
     told: dict[str, Metadata] = {}
     for row, entry in zip(rows, entries, strict=True):
-        if told.setdefault(listed.key(entry), row.metadata) != row.metadata:
+        if told.setdefault(found.key(entry), row.metadata) != row.metadata:
             raise _wrong(path, row.line, f"says something else of {row.path} than a line before: keep one of them")
-    return Table(listed, told)
+    return Table(found, told)
 
 
 @dataclass(frozen=True, slots=True)

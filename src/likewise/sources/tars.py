@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, BinaryIO
 
 from likewise.errors import SourceError
 from likewise.sources import archives, files, paths
@@ -33,8 +33,9 @@ _PASSED_BYTES = 64 << 20
 class Stream:
     """The bytes of a tar after decompression; refuses what no honest header asks for, such as a name of a gigabyte."""
 
-    def __init__(self, path: Path) -> None:
-        self._raw = path.open("rb")
+    def __init__(self, path: Path | str, file: BinaryIO | None = None) -> None:
+        self._raw = file or Path(path).open("rb")  # noqa: SIM115 - close() does
+        self._raw.seek(0)
         head = self._raw.read(6)
         self._raw.seek(0)
         self.compressed = True
@@ -103,8 +104,9 @@ class Tar:
     so the last few images that a read went over are kept for those who come for them.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.location = self.name = paths.absolute(path)
+    def __init__(self, path: Path | str, file: BinaryIO | None = None) -> None:
+        """Open one; with a file, what lies at an address."""
+        self.location = self.name = paths.absolute(path) if file is None else str(path)
         self._path = path
         self._guard = threading.RLock()
         self._index: dict[str, _Entry] | None = None
@@ -113,7 +115,7 @@ class Tar:
         self._next = 0  # the first entry in `_order` that the stream has not gone over
         self._passed: OrderedDict[int, bytes] = OrderedDict()
         try:
-            self._stream = Stream(path)
+            self._stream = Stream(path, file)
         except OSError as error:
             raise archives.broken(path, "tar", error) from error
         weakref.finalize(self, self._stream.close)

@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from likewise.errors import SourceError
 from likewise.sources import archives, files, paths
@@ -27,11 +28,12 @@ _TICK_NS = 2_000_000_000  # the dates of a zip are even seconds
 class Zip:
     """The images of a `.zip`, in the order of the bytes of their keys."""
 
-    def __init__(self, path: Path) -> None:
-        self.location = self.name = paths.absolute(path)
+    def __init__(self, path: Path | str, file: BinaryIO | None = None) -> None:
+        """Open one; with a file, what lies at an address."""
+        self.location = self.name = paths.absolute(path) if file is None else str(path)
         self._guard = threading.Lock()
         try:
-            self._file = zipfile.ZipFile(path)
+            self._file = zipfile.ZipFile(path if file is None else file)
             entries = [(_name(entry), entry) for entry in self._file.infolist() if not entry.is_dir()]
         except _BROKEN as error:
             raise archives.broken(path, "zip", error) from error

@@ -24,16 +24,25 @@ class Known:
         live: Whether searches return it; False for a vanished image, whose embedding is still kept.
         size_bytes: As last seen.
         modified_ns: As last seen.
+        etag: As last seen; empty where none was, or the store keeps none.
     """
 
     record: Record | None
     live: bool
     size_bytes: int
     modified_ns: int
+    etag: str = ""
 
     def unchanged(self, item: Item) -> bool:
-        """Whether the source says that the bytes are the ones we know, without reading them."""
-        return item.modified_ns == self.modified_ns != 0 and item.size_bytes in (-1, self.size_bytes)
+        """Whether the source says that the bytes are the ones we know, without reading them.
+
+        An ETag outweighs a date: objects that are copied over themselves get another date and keep it.
+        """
+        if item.size_bytes not in (-1, self.size_bytes):
+            return False
+        if item.etag and self.etag:
+            return item.etag == self.etag
+        return item.modified_ns == self.modified_ns != 0
 
 
 class Writer(Protocol):
@@ -166,8 +175,20 @@ class Store(Protocol):
         """Whether the user asked that this image stays out."""
         ...
 
-    def records(self, prefix: str = "", where: Filter | None = None) -> Iterator[tuple[int, Record]]:
-        """(row, record) of every image that a search can return, that passes, and whose key begins with `prefix`, in row order."""
+    def records(
+        self, prefix: str = "", where: Filter | None = None, *, after: int = -1
+    ) -> Iterator[tuple[int, Record]]:
+        """(row, record) of every image that a search can return, that passes, and whose key begins with `prefix`, in row order.
+
+        Args:
+            prefix: Of keys.
+            where: The filter.
+            after: Only rows behind this one.
+        """
+        ...
+
+    def row_of(self, key: str) -> int | None:
+        """Where an image stands in the order of the gallery; None if no search can return it."""
         ...
 
     def skipped(self) -> list[Skipped]:
@@ -213,3 +234,10 @@ class Store(Protocol):
     def close(self) -> None:
         """Let go of files."""
         ...
+
+
+def described(card: Card) -> str:
+    """A card in words that tell it from others."""
+    weights = f", weights {card.weights_sha256[:8]}" if card.weights_sha256 else ""
+    quantised = f", int8 {card.quantised[:8]}" if card.quantised else ""
+    return f"{card.name} ({card.recipe.name}, {card.dim}-d{weights}{quantised}, {card.fingerprint})"

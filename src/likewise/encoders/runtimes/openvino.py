@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from likewise.encoders.runtimes import Normalised, Running
+from likewise.encoders.runtimes import Normalised, Running, first_layer
 from likewise.errors import WeightsError
 from likewise.types import Embeddings
 
@@ -37,7 +37,9 @@ class OpenVino:
             "ENABLE_CPU_PINNING": False,  # decoding must be able to move its threads away from these
         }
         try:
-            self._compiled = _core().compile_model(str(path), "CPU", how)
+            model = _core().read_model(str(path))
+            self._is_wide = taken.precision == "bf16" and first_layer.widen(model)
+            self._compiled = _core().compile_model(model, "CPU", how)
         except RuntimeError as error:
             told = str(error).strip().splitlines()[-1][:200]
             raise WeightsError(f"{path} is no network that OpenVINO can load ({told}): try --runtime onnx") from error
@@ -47,9 +49,10 @@ class OpenVino:
 
     def __call__(self, batch: Normalised) -> Embeddings:
         """See `Network`."""
+        given = first_layer.widened(batch) if self._is_wide else batch
         with self._guard:
             # inputs are copied, not shared: a request that once shared an array writes later inputs into it
-            rows = self._request.infer({0: batch}, share_inputs=False, share_outputs=False)[0]
+            rows = self._request.infer({0: given}, share_inputs=False, share_outputs=False)[0]
         return np.asarray(rows, np.float32)
 
 

@@ -19,7 +19,8 @@ from likewise.stores.local import database, filtering
 from likewise.stores.local.snapshot import View
 from likewise.types import Card, Record, Rows, Skipped
 
-_COLUMNS = '"row", key, content_sha256, size_bytes, modified_ns, width, height, metadata'
+_FACTS = '"row", key, content_sha256, size_bytes, modified_ns, width, height, metadata'
+_ETAG = "coalesce((SELECT etag FROM etags WHERE etags.key = {table}.key), '')"
 
 
 class Catalogue:
@@ -31,6 +32,8 @@ class Catalogue:
         self._database = connection
         self._guard = threading.RLock()
         self._card = Card.from_json(self._manifest()["card"])
+        self._columns = self._skip_etag = ""
+        self._look_for_etags()
         filtering.prepare(connection)
 
     @property
@@ -83,17 +86,18 @@ class Catalogue:
         """What is remembered of a key."""
         with self._guard:
             row = self._database.execute(
-                f"SELECT {_COLUMNS}, state FROM images WHERE key = ? AND state < {database.DEAD}", (key,)
+                f"SELECT {self._columns}, state FROM images WHERE key = ? AND state < {database.DEAD}", (key,)
             ).fetchone()
             if row is not None:
                 record = _record(row)
-                return Known(record, row[8] == database.LIVE, record.size_bytes, record.modified_ns)
-            row = self._database.execute("SELECT size_bytes, modified_ns FROM skipped WHERE key = ?", (key,)).fetchone()
+                return Known(record, row[9] == database.LIVE, record.size_bytes, record.modified_ns, record.etag)
+            question = f"SELECT size_bytes, modified_ns, {self._skip_etag} FROM skipped WHERE key = ?"
+            row = self._database.execute(question, (key,)).fetchone()
             return None if row is None else Known(None, False, *row)
 
     def with_content(self, sha256: str) -> tuple[int, Record] | None:
         """(row, record) of an image of these bytes whose embedding is kept; the first of several."""
-        question = f'SELECT {_COLUMNS} FROM images WHERE content_sha256 = ? ORDER BY "row" LIMIT 1'
+        question = f'SELECT {self._columns} FROM images WHERE content_sha256 = ? ORDER BY "row" LIMIT 1'
         with self._guard:
             row = self._database.execute(question, (bytes.fromhex(sha256),)).fetchone()
         return None if row is None else (row[0], _record(row))
@@ -122,7 +126,7 @@ class Catalogue:
         """(row, record) of every live image that passes, whose key begins with `prefix`, behind the row `after`, in row order."""
         passing = filtering.Asked("1") if where is None else filtering.condition(where)
         question = (
-            f'SELECT {_COLUMNS} FROM images WHERE state = {database.LIVE} AND "row" > ?'
+            f'SELECT {self._columns} FROM images WHERE state = {database.LIVE} AND "row" > ?'
             f' AND substr(key, 1, length(?)) = ? AND {passing.sql} ORDER BY "row" LIMIT 4096'
         )
         last = after
@@ -138,6 +142,10 @@ class Catalogue:
         """What could not be embedded and why, by key."""
         return [Skipped(key, reason) for key, reason in self._all("SELECT key, reason FROM skipped ORDER BY key")]
 
+    def forgotten(self) -> list[str]:
+        """The keys that stay out, in their order."""
+        return [key for (key,) in self._all("SELECT key FROM forgotten ORDER BY key")]
+
     def sources(self) -> list[str]:
         """The names of the sources that were indexed, in the order of their first time."""
         return [name for (name,) in self._all("SELECT name FROM sources ORDER BY number")]
@@ -152,9 +160,16 @@ class Catalogue:
             for start in range(0, len(wanted), 500):
                 part = wanted[start : start + 500]
                 marks = ",".join("?" * len(part))
-                for row in self._database.execute(f'SELECT {_COLUMNS} FROM images WHERE "row" IN ({marks})', part):
+                question = f'SELECT {self._columns} FROM images WHERE "row" IN ({marks})'
+                for row in self._database.execute(question, part):
                     found[row[0]] = _record(row)
         return found
+
+    def _look_for_etags(self) -> None:
+        """Prepare the questions by what the file has; a collection of before has no ETags until somebody writes to it."""
+        has = database.has_etags(self._database)
+        of_image, of_skip = ((_ETAG.format(table=table) if has else "''") for table in ("images", "skipped"))
+        self._columns, self._skip_etag = f"{_FACTS}, {of_image}", of_skip
 
     @contextmanager
     def _snapshot(self) -> Iterator[None]:
@@ -177,7 +192,7 @@ class Catalogue:
 
 
 def _record(row: Sequence[object]) -> Record:
-    _, key, digest, size, modified, width, height, metadata, *_ = row
+    _, key, digest, size, modified, width, height, metadata, etag, *_ = row
     return Record(
         key=cast(str, key),
         content_sha256=cast(bytes, digest).hex(),
@@ -186,4 +201,5 @@ def _record(row: Sequence[object]) -> Record:
         width=cast(int, width),
         height=cast(int, height),
         metadata=json.loads(cast(str, metadata)),
+        etag=cast(str, etag),
     )

@@ -19,6 +19,7 @@ FILE_NAME = "collection.sqlite"
 
 LIVE, VANISHED, DEAD = 0, 1, 2
 
+_ETAGS = "CREATE TABLE IF NOT EXISTS etags (key TEXT PRIMARY KEY, etag TEXT NOT NULL) WITHOUT ROWID"
 _BY_CONTENT = "CREATE INDEX images_by_content ON images (content_sha256)"
 
 SCHEMA = f"""
@@ -44,6 +45,7 @@ CREATE TABLE skipped (
 ) WITHOUT ROWID;
 CREATE TABLE forgotten (key TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE sources (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+{_ETAGS};
 """
 
 
@@ -100,6 +102,13 @@ def bring_up_to_date(connection: sqlite3.Connection) -> None:
     (found,) = connection.execute("PRAGMA user_version").fetchone()
     if found == 1:
         connection.executescript(f"BEGIN IMMEDIATE; {_BY_CONTENT}; PRAGMA user_version = {FORMAT}; COMMIT")
+    if not has_etags(connection):
+        connection.execute(_ETAGS)
+
+
+def has_etags(connection: sqlite3.Connection) -> bool:
+    """Whether ETags are kept: a table that came later, without a new format, since whoever does not know it misses nothing."""
+    return connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'etags'").fetchone() is not None
 
 
 def _opened(uri: str) -> sqlite3.Connection:

@@ -20,6 +20,7 @@ from likewise.indexes import Index
 from likewise.indexes.coded import Coded
 from likewise.indexes.exact import Exact
 from likewise.indexes.first import Watch
+from likewise.stores import described
 from likewise.stores.local import arrays, database, filtering, indexing, lock
 from likewise.stores.local.catalogue import Catalogue
 from likewise.stores.local.indexing import Kept, Wish
@@ -96,6 +97,27 @@ class LocalStore(Catalogue):
         return cls(folder, database.connect(path))
 
     @property
+    def place(self) -> str:
+        """See `Home.place`."""
+        return str(self._folder)
+
+    @property
+    def consistency(self) -> str:
+        """See `Home.consistency`."""
+        return "strong: a search sees all that was committed before it"
+
+    def size_bytes(self) -> int:
+        """See `Home.size_bytes`."""
+        return sum(path.stat().st_size for path in self._folder.rglob("*") if path.is_file())
+
+    def keep_file(self, path: Path) -> None:
+        """See `Home.keep_file`: what lies in the folder is kept."""
+
+    def fetch_file(self, name: str, *, again: bool = False) -> bool:
+        """See `Home.fetch_file`: what is kept lies in the folder."""
+        return (self.folder / name).exists()
+
+    @property
     def kept_as(self) -> str:
         """How embeddings are kept, such as `float32` or `pq:64`."""
         return self._kept_as
@@ -168,7 +190,7 @@ class LocalStore(Catalogue):
         """
         if card.fingerprint == self.card.fingerprint:
             return
-        theirs, ours = _described(self.card), _described(card)
+        theirs, ours = described(self.card), described(card)
         self.close()
         raise StoreMismatch(
             f"{self._folder} holds {theirs} embeddings, this encoder is {ours}: "
@@ -275,7 +297,10 @@ class LocalStore(Catalogue):
         with lock.exclusive(self._folder, wait_s):
             connection = database.connect(self._folder / database.FILE_NAME)
             try:
-                yield LocalWriter(self._folder, connection, self._card, self.codebook)
+                writer = LocalWriter(self._folder, connection, self._card, self.codebook)
+                with self._guard:
+                    self._look_for_etags()  # a collection of before has them from now on
+                yield writer
             finally:
                 connection.close()
 
@@ -386,9 +411,3 @@ def _first_manifest(card: Card, kept_as: str, codebook: str) -> dict[str, str]:
         "roots": "{}",
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-
-
-def _described(card: Card) -> str:
-    weights = f", weights {card.weights_sha256[:8]}" if card.weights_sha256 else ""
-    quantised = f", int8 {card.quantised[:8]}" if card.quantised else ""
-    return f"{card.name} ({card.recipe.name}, {card.dim}-d{weights}{quantised}, {card.fingerprint})"

@@ -60,6 +60,7 @@ class LocalWriter:
             self._database.executemany(_RETIRE, [(record.key,) for record in records])
             self._database.executemany("DELETE FROM skipped WHERE key = ?", [(record.key,) for record in records])
             self._database.executemany(_INSERT, [_columns(first + i, record) for i, record in enumerate(records)])
+            self._keep_etags([(record.key, record.etag) for record in records])
 
     def refresh(self, records: Sequence[Record]) -> None:
         """Note new dates and metadata of images whose embedding stays, and bring vanished ones back."""
@@ -69,6 +70,7 @@ class LocalWriter:
                 f" WHERE key = ? AND state < {DEAD}",
                 [(record.size_bytes, record.modified_ns, _text(record), record.key) for record in records],
             )
+            self._keep_etags([(record.key, record.etag) for record in records])
 
     def skip(self, skipped: Sequence[tuple[Skipped, Item]]) -> None:
         """Remember what could not be embedded and why; an embedding of the same key is no longer returned."""
@@ -78,6 +80,7 @@ class LocalWriter:
                 "INSERT OR REPLACE INTO skipped VALUES (?, ?, ?, ?)",
                 [(skip.key, skip.reason, item.size_bytes, item.modified_ns) for skip, item in skipped],
             )
+            self._keep_etags([(skip.key, item.etag) for skip, item in skipped])
 
     def vanish(self, keys: Sequence[str]) -> None:
         """Take images out of searches whose files are gone; their embeddings are kept until `compact`."""
@@ -112,6 +115,9 @@ class LocalWriter:
             self._database.execute(
                 "UPDATE manifest SET value = ? WHERE name = 'roots'", (json.dumps(dict(roots.named)),)
             )
+
+    def note_base(self, base: str) -> None:
+        """See `HomeWriter.note_base`: it is the folder that holds the collection, and moves with it."""
 
     def note_running(self, told: str) -> None:
         """See `Writer.note_running`."""
@@ -158,11 +164,18 @@ class LocalWriter:
             self._drop_leftovers()  # the old array; or the new one, if we did not come to the end
         return before - len(kept)
 
+    def _keep_etags(self, told: Sequence[tuple[str, str]]) -> None:
+        """Note what servers call some bytes, and forget what they called the ones of before."""
+        self._database.executemany("DELETE FROM etags WHERE key = ?", [(key,) for key, etag in told if not etag])
+        self._database.executemany("INSERT OR REPLACE INTO etags VALUES (?, ?)", [each for each in told if each[1]])
+
     def _renumber(self, kept: NDArray[np.int64], before: int) -> None:
         generation = self._generation() + 1
         self._database.execute("DELETE FROM blocks")
         self._copy_rows(self._folder / arrays.file_name(generation, self._kept_as), kept, before)
         self._database.execute(f"DELETE FROM images WHERE state <> {LIVE}")
+        known = "SELECT key FROM images UNION SELECT key FROM skipped"
+        self._database.execute(f"DELETE FROM etags WHERE key NOT IN ({known})")
         # Rising order keeps every new number free: a row never moves past one that is still to move.
         moves = ((new, row) for new, row in enumerate(kept.tolist()) if new != row)
         self._database.executemany('UPDATE images SET "row" = ? WHERE "row" = ?', moves)
@@ -178,36 +191,10 @@ class LocalWriter:
 
     def _encoded(self, records: Sequence[Record], embeddings: Embeddings) -> Codes:
         """What is kept of embeddings, once they are found fit to be kept."""
-        wanted = (len(records), self._card.dim)
-        if embeddings.shape != wanted:
-            raise BadArgument(f"embeddings have shape {embeddings.shape}, wanted {wanted}")
-        if len({record.key for record in records}) != len(records):
-            raise BadArgument("a key comes twice in one batch: keys are unique")
-        with np.errstate(over="ignore"):
-            embeddings = np.asarray(embeddings, np.float32)
-        self._demand_finite(records, embeddings, "float32")
-        if self._card.unit:
-            norms = np.linalg.norm(embeddings, axis=1)
-            far = np.flatnonzero(np.abs(norms - 1) > _UNIT_TOLERANCE)
-            if far.size:
-                row = int(far[0])
-                raise BadArgument(
-                    f"{self._card.name} promises unit rows; that of {records[row].key} has norm {norms[row]:.4f}"
-                )
-        codes = self._codec.encode(embeddings)
+        codes = self._codec.encode(demand_fit(self._card, records, embeddings))
         if self._kept_as != "float32":
-            self._demand_finite(records, self._codec.decode(codes), self._kept_as)
+            _demand_finite(records, self._codec.decode(codes), self._kept_as)
         return codes
-
-    @staticmethod
-    def _demand_finite(records: Sequence[Record], rows: Embeddings, kept_as: str) -> None:
-        bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
-        if bad.size:
-            key = records[int(bad[0])].key
-            raise BadArgument(
-                f"{bad.size} of {len(records)} embeddings hold NaN or infinity as {kept_as}, the first of {key}: "
-                "mend the encoder" + ("" if kept_as == "float32" else ", or keep float32")
-            )
 
     def _drop_leftovers(self) -> None:
         """Array files of other generations: of a `compact` that did not come to its end, or the one before it.
@@ -239,6 +226,39 @@ class LocalWriter:
                 if self._database.in_transaction:
                     self._database.execute("ROLLBACK")
                 raise
+
+
+def demand_fit(card: Card, records: Sequence[Record], embeddings: Embeddings) -> Embeddings:
+    """The embeddings in float32, once they are found fit to be kept.
+
+    Raises:
+        BadArgument: As `Writer.extend`.
+    """
+    wanted = (len(records), card.dim)
+    if embeddings.shape != wanted:
+        raise BadArgument(f"embeddings have shape {embeddings.shape}, wanted {wanted}")
+    if len({record.key for record in records}) != len(records):
+        raise BadArgument("a key comes twice in one batch: keys are unique")
+    with np.errstate(over="ignore"):
+        embeddings = np.asarray(embeddings, np.float32)
+    _demand_finite(records, embeddings, "float32")
+    if card.unit:
+        norms = np.linalg.norm(embeddings, axis=1)
+        far = np.flatnonzero(np.abs(norms - 1) > _UNIT_TOLERANCE)
+        if far.size:
+            row = int(far[0])
+            raise BadArgument(f"{card.name} promises unit rows; that of {records[row].key} has norm {norms[row]:.4f}")
+    return embeddings
+
+
+def _demand_finite(records: Sequence[Record], rows: Embeddings, kept_as: str) -> None:
+    bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+    if bad.size:
+        key = records[int(bad[0])].key
+        raise BadArgument(
+            f"{bad.size} of {len(records)} embeddings hold NaN or infinity as {kept_as}, the first of {key}: "
+            "mend the encoder" + ("" if kept_as == "float32" else ", or keep float32")
+        )
 
 
 def _columns(row: int, record: Record) -> tuple[object, ...]:
