@@ -18,7 +18,7 @@ export function mount(root, context) {
     const input = h("input", { type: "range", min: "0", max: "100", step: "1", "aria-label": text("layers.weight", { name }), oninput: () => change(single.map((each) => Number(each.input.value) / 100)) });
     return { name, input, output, element: h("li", h("span.name", name), input, output), colour: i };
   });
-  const reset = h("button", { type: "button", onclick: () => (clearTimeout(timer), remember(), context.navigate({ layers: {} }, { replace: true })) }, text("layers.reset"));
+  const reset = h("button.plain", { type: "button", onclick: () => (clearTimeout(timer), remember(), context.navigate({ layers: {} }, { replace: true })) }, text("layers.reset"));
   const told = h("ol.told", { "aria-label": text("layers.told") });
   root.append(
     h(

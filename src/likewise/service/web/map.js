@@ -9,6 +9,7 @@ import { Camera, Chunks } from "./mapview.js";
 const NAMED = 11; // names that have a colour of their own; others share one
 const COLOURS = ["#8a8a8a", "#3b7dd8", "#e07b39", "#3f9b58", "#c8504f", "#8b6cc4", "#a5744f", "#d678b4", "#b5a32b", "#39a7b5", "#5a5fd0", "#7fae3c"];
 const CHOSEN = 15; // code of a point that is chosen
+const MARKED = "#ff2d78"; // its colour
 const MOST_PICTURES = 500; // points in the window up to which they are pictures
 const MOST_FILTER = 9000; // letters of a filter that names keys
 const MOST_LIKED = 500;
@@ -46,7 +47,7 @@ class MapView {
     this.status = h("div.status", { role: "status" });
     this.legend = h("ul.legend", { "aria-label": text("map.legend") });
     this.by = h("select", { "aria-label": text("map.by"), onchange: () => this.#colour() }, h("option", { value: "label" }, text("map.by.label")), h("option", { value: "folder" }, text("map.by.folder")));
-    this.tools = ["move", "lasso", "box"].map((name) => h("button", { type: "button", "aria-pressed": String(name === "move"), "data-tool": name, onclick: () => this.#take(name) }, text(`map.tool.${name}`)));
+    this.tools = ["move", "lasso", "box"].map((name) => h("button.plain", { type: "button", "aria-pressed": String(name === "move"), "data-tool": name, onclick: () => this.#take(name) }, text(`map.tool.${name}`)));
     this.actions = h("div.actions", { hidden: true });
     this.stage = h("div.stage", this.points, this.over, this.tip, this.card, this.status);
     this.bar = h(
@@ -54,9 +55,9 @@ class MapView {
       h("div.group", { role: "group", "aria-label": text("map.tools") }, this.tools),
       iconButton("add", text("map.in"), () => this.#zoom(1.6)),
       iconButton("minus", text("map.out"), () => this.#zoom(1 / 1.6)),
-      h("button", { type: "button", onclick: () => this.#home() }, text("map.all")),
+      h("button.plain", { type: "button", onclick: () => this.#home() }, text("map.all")),
       h("label", text("map.by"), " ", this.by),
-      h("button", { type: "button", onclick: () => this.#make() }, text("map.again")),
+      h("button.plain", { type: "button", onclick: () => this.#make() }, text("map.again")),
       this.actions,
     );
     root.append(h("div.map", this.bar, this.stage, this.legend, h("p.how", { id: "map-how" }, text("map.how"))));
@@ -101,7 +102,7 @@ class MapView {
     const { text, h } = this.context;
     let facts = first;
     if (facts.count && !this.chunks) await this.#show(facts);
-    const stop = h("button", { type: "button", onclick: () => this.data.stop().catch(() => {}) }, text("map.stop"));
+    const stop = h("button.plain", { type: "button", onclick: () => this.data.stop().catch(() => {}) }, text("map.stop"));
     while (facts.state === "building") {
       const { what = "", done = 0, of = 0 } = facts.progress ?? {};
       const told = text("map.building", { what: what || "…", share: of ? Math.round((100 * done) / of) : 0 });
@@ -171,7 +172,7 @@ class MapView {
       const dot = h("span.dot", { "aria-hidden": "true" });
       dot.style.background = COLOURS[code];
       const pressed = { type: "button", "aria-pressed": String(this.only === code && code > 0), disabled: code === 0, onclick: () => ((this.only = this.only === code ? 0 : code), this.#paint(), this.#legend()) };
-      return h("li", h("button", pressed, dot, `${name} `, h("span.count", String(counts.get(code) ?? 0))));
+      return h("li", h("button.plain", pressed, dot, `${name} `, h("span.tally", String(counts.get(code) ?? 0))));
     };
     const shown = this.names.slice(0, NAMED).map((name, i) => entry(i + 1, name));
     this.legend.replaceChildren(...shown, ...(counts.get(0) ? [entry(0, text("map.others"))] : []));
@@ -301,7 +302,7 @@ class MapView {
     const { h, text, announce } = this.context;
     const count = points.length;
     this.actions.hidden = !count;
-    const act = (name, run) => h("button", { type: "button", onclick: run }, text(name));
+    const act = (name, run) => h("button.plain", { type: "button", onclick: run }, text(name));
     this.actions.replaceChildren(
       h("span", text("map.chosen", { count })),
       act("map.filter", () => this.#filter()),
@@ -332,7 +333,7 @@ class MapView {
       this.#hovered = point;
       const picture = h("canvas", { width: "128", height: "128", "aria-hidden": "true" });
       this.#copy(picture, point);
-      this.tip.replaceChildren(picture, h("span", nameOf(this.data.keys[point])), ...(this.named?.[point] ? [h("span.count", this.names[this.named[point] - 1])] : []));
+      this.tip.replaceChildren(picture, h("span", nameOf(this.data.keys[point])), ...(this.named?.[point] ? [h("span.tally", this.names[this.named[point] - 1])] : []));
     }
     this.tip.hidden = false;
     beside(this.tip, at, this.camera);
@@ -358,8 +359,8 @@ class MapView {
     const { h, text } = this.context;
     const key = this.data.keys[point];
     try {
-      const item = await this.context.api.get(path`/images/${key}`, this.data.where, { signal: this.#aborting.signal });
-      const button = (name, run) => h("button", { type: "button", onclick: run }, text(name));
+      const item = await this.context.api.get(`/images/${path(key)}`, this.data.where, { signal: this.#aborting.signal });
+      const button = (name, run) => h("button.plain", { type: "button", onclick: run }, text(name));
       this.card.replaceChildren(
         this.context.picture(item, 200, nameOf(key)),
         h("p", nameOf(key)),
@@ -419,7 +420,7 @@ class MapView {
         const [x, y] = camera.screen(this.chunks.points[2 * i], this.chunks.points[2 * i + 1]);
         context.drawImage(small.image, small.x, small.y, small.side, small.side, x - side / 2, y - side / 2, side, side);
         if (this.codes[i]) {
-          context.strokeStyle = this.codes[i] === CHOSEN ? accent() : COLOURS[this.codes[i]];
+          context.strokeStyle = this.codes[i] === CHOSEN ? MARKED : COLOURS[this.codes[i]];
           context.lineWidth = this.codes[i] === CHOSEN ? 4 : 2;
           context.strokeRect(x - side / 2, y - side / 2, side, side);
         }
@@ -430,15 +431,12 @@ class MapView {
     context.beginPath();
     for (const [x, y] of this.#line) context.lineTo(x, y);
     context.closePath();
-    context.strokeStyle = accent();
+    context.strokeStyle = MARKED;
     context.lineWidth = 2;
     context.stroke();
   }
 }
 
-function accent() {
-  return getComputedStyle(document.body).getPropertyValue("accent-color") || "#0f6a60";
-}
 
 let kept = null;
 
@@ -446,7 +444,7 @@ function palette() {
   if (kept) return kept;
   kept = new Float32Array(64);
   COLOURS.forEach((colour, i) => kept.set([...rgb(colour), i ? 0.85 : 0.4], 4 * i));
-  kept.set([...rgb("#ff2d78"), 1], 4 * CHOSEN);
+  kept.set([...rgb(MARKED), 1], 4 * CHOSEN);
   return kept;
 }
 

@@ -15,7 +15,7 @@ export function mount(root, context) {
   const saved = h("ul.saved", { "aria-label": text("teach.saved") });
   const name = h("input", { type: "text", name: "concept", maxlength: "64", required: true, autocomplete: "off", placeholder: text("teach.name.hint"), "aria-label": text("teach.name") });
   const save = h("form", { onsubmit: (event) => (event.preventDefault(), keep()) }, name, h("button.primary", { type: "submit" }, text("teach.save")));
-  const clear = h("button", { type: "button", onclick: () => context.navigate({ liked: [], disliked: [] }) }, text("teach.clear"));
+  const clear = h("button.plain", { type: "button", onclick: () => context.navigate({ liked: [], disliked: [] }) }, text("teach.clear"));
   root.append(h("div.teach", h("h2", text("teach.title")), h("p.how", text("teach.how")), marks, h("div.row", clear), save, h("h3", text("teach.saved")), saved));
 
   const has = (side, item) => context.state[side].includes(item.key);
@@ -54,7 +54,7 @@ export function mount(root, context) {
       h(
         "section",
         h("h3", text(`teach.${side}`, { count: keys.length })),
-        h("ul", keys.map((key) => h("li", h("button", { type: "button", title: key, onclick: () => mark(side, { key }), "aria-label": text("teach.take", { name: nameOf(key) }) }, nameOf(key), " ×")))),
+        h("ul", keys.map((key) => h("li", h("button.plain", { type: "button", title: key, onclick: () => mark(side, { key }), "aria-label": text("teach.take", { name: nameOf(key) }) }, nameOf(key), " ×")))),
       );
     marks.replaceChildren(...(liked.length ? [list("liked", liked)] : []), ...(disliked.length ? [list("disliked", disliked)] : []));
     if (!liked.length && !disliked.length) marks.append(h("p", text("teach.none")));
@@ -90,11 +90,11 @@ export function mount(root, context) {
       ...concepts.map((each) =>
         h(
           "li",
-          h("button.name", { type: "button", onclick: () => context.navigate({ terms: [{ kind: "concept", name: each.name, weight: 1, region: null }], liked: [], disliked: [], significance: 0 }) }, each.name),
-          h("span.count", text("teach.of", { count: each.liked.length + each.disliked.length })),
-          ...(each.missing.length ? [h("span.count", text("teach.missing", { count: each.missing.length }))] : []),
-          h("button", { type: "button", "aria-label": text("teach.edit", { name: each.name }), onclick: () => context.navigate({ liked: each.liked, disliked: each.disliked }) }, text("teach.edit.short")),
-          h("button", { type: "button", "aria-label": text("teach.forget", { name: each.name }), onclick: () => forget(each.name) }, "×"),
+          h("button.plain.name", { type: "button", onclick: () => context.navigate({ terms: [{ kind: "concept", name: each.name, weight: 1, region: null }], liked: [], disliked: [], significance: 0 }) }, each.name),
+          h("span.tally", text("teach.of", { count: each.liked.length + each.disliked.length })),
+          ...(each.missing.length ? [h("span.tally", text("teach.missing", { count: each.missing.length }))] : []),
+          h("button.plain", { type: "button", "aria-label": text("teach.edit", { name: each.name }), onclick: () => context.navigate({ liked: each.liked, disliked: each.disliked }) }, text("teach.edit.short")),
+          h("button.plain", { type: "button", "aria-label": text("teach.forget", { name: each.name }), onclick: () => forget(each.name) }, "×"),
         ),
       ),
     );
