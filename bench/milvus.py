@@ -75,7 +75,9 @@ def compare(stores: dict[str, Home], queries: np.ndarray, truth: np.ndarray, how
         told = f"{recall(all_found, truth):.4f}"
         same = bool((all_found == truth).all() and (found == truth[: len(found)]).all())
         print(
-            f"{how:18} {name:16} {one:9.1f} queries/s one by one {many:9.1f} in batches of 64   recall@{K} {told}{'  identical' if same else ''}"
+            f"{how:18} {name:16} {one:9.1f} queries/s one by one {many:9.1f} in batches of 64   "
+            f"recall@{K} {told}{'  identical' if same else ''}",
+            flush=True,
         )
 
 
