@@ -23,7 +23,7 @@ TORCHMETRICS := torchmetrics==1.9.0 lightning-utilities==0.15.3
 .PHONY: help demo test test-milvus check fix bench smoke clean
 
 help: ## what can be made
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

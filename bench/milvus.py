@@ -127,32 +127,27 @@ def pictures_bench(server: str, folder: Path, given: argparse.Namespace) -> None
             f"index {len(side):,} of CIFAR-100 into {side.store.place}: {len(side) / (time.perf_counter() - start):,.0f} images/s",
             flush=True,
         )
-    keys = [record.key for record in sides[0].records()][:: max(1, len(items) // 500)]
-    found = [
-        [[hit.path for hit in hits] for hits in side.search_many([side.query(_key(side, key)) for key in keys], 7)]
-        for side in sides
-    ]  # type: ignore[union-attr]
+    pairs = list(sides[0].store.records())[:: max(1, len(items) // 500)]
+    queries = sides[0].store.embeddings(np.array([row for row, _ in pairs]))
+    found = [_others(side.store, queries, [record.key for _, record in pairs]) for side in sides]
     for side, answers in zip(sides, found, strict=True):
         right = [
-            Path(path).parent.name == Path(key).parent.name
-            for key, paths in zip(keys, answers, strict=True)
-            for path in paths
+            Path(key).parent.name == Path(record.key).parent.name
+            for (_, record), keys in zip(pairs, answers, strict=True)
+            for key in keys
         ]
-        print(f"P@7 of {len(keys)} queries in {side.store.place}: {np.mean(right):.4f}")
-    print(f"neighbours identical: {found[0] == found[1]}")
+        print(f"P@7 of {len(pairs)} queries in {side.store.place}: {np.mean(right):.4f}")
+    print(f"neighbours identical: {found[0] == found[1]}", flush=True)
     store = sides[1].store
     assert isinstance(store, MilvusStore)
     for each in (name, f"{name}_catalogue"):
         store.gallery.remote.drop(each)
 
 
-def _key(side: Collection, key: str) -> str:
-    """The key that an image of the folder's collection has in another."""
-    return (
-        key
-        if side.store.known(key) is not None
-        else next(record.key for record in side.records() if record.key.endswith(key.rpartition("train/")[2]))
-    )
+def _others(store: Home, queries: np.ndarray, own: Sequence[str]) -> list[list[str]]:
+    """The keys of the seven nearest other images."""
+    hits = [each for first in range(0, len(queries), 64) for each in store.search(queries[first : first + 64], 8)]
+    return [[hit.key for hit in each if hit.key != key][:7] for each, key in zip(hits, own, strict=True)]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
