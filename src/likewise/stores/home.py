@@ -25,26 +25,32 @@ Place: TypeAlias = Path | str
 
 
 class Built(Protocol):
-    """An index that is there.
-
-    Attributes:
-        kind: Of its first pass.
-        rows: That are in it.
-        dial: What was measured.
-        seconds: That building took.
-        size_bytes: What it takes.
-    """
+    """An index that is there."""
 
     @property
-    def kind(self) -> Kind: ...
+    def kind(self) -> Kind:
+        """Of its first pass."""
+        ...
+
     @property
-    def rows(self) -> int: ...
+    def rows(self) -> int:
+        """That are in it."""
+        ...
+
     @property
-    def dial(self) -> Dial: ...
+    def dial(self) -> Dial:
+        """What was measured."""
+        ...
+
     @property
-    def seconds(self) -> float: ...
+    def seconds(self) -> float:
+        """That building took."""
+        ...
+
     @property
-    def size_bytes(self) -> int: ...
+    def size_bytes(self) -> int:
+        """What it takes."""
+        ...
 
 
 class HomeWriter(Writer, Protocol):
