@@ -17,7 +17,7 @@ import pytest
 from fakes import Memory, colours
 from likewise import images, pipeline
 from likewise.errors import BadImage
-from likewise.pipeline import How, Prepared, prepared, processes
+from likewise.pipeline import How, Prepared, prepared, processes, programs
 from likewise.pipeline.frames import Pipe
 from likewise.sources import Source, open_source
 from likewise.types import Item, Recipe
@@ -44,8 +44,8 @@ def patched(monkeypatch: pytest.MonkeyPatch) -> Patched:
     def patch(lines: str) -> None:
         start = "import os, signal, sys, threading\nfrom likewise import images\n"
         start += f"reading = sys.modules['likewise.images.reading']\nprepare = images.prepare\n{lines}\n"
-        program = processes._PROGRAM.replace("from likewise.pipeline.worker", f"{start}from likewise.pipeline.worker")
-        monkeypatch.setattr(processes, "_PROGRAM", program)
+        program = programs._PROGRAM.replace("from {module}", f"{start}from {{module}}")
+        monkeypatch.setattr(programs, "_PROGRAM", program)
 
     return patch
 
@@ -260,7 +260,7 @@ def test_a_decoder_that_hangs_is_replaced_and_its_image_given_up_after_a_second_
 def test_where_no_process_lives_the_work_is_done_here(
     folder: Path, monkeypatch: pytest.MonkeyPatch, pids: list[int]
 ) -> None:
-    monkeypatch.setattr(processes, "_PROGRAM", "raise SystemExit(3)")
+    monkeypatch.setattr(programs, "_PROGRAM", "raise SystemExit(3)")
     for source in (open_source(str(folder)), Memory(FILES)):
         assert facts(through(source, in_processes(1))) == plainly(source)
     assert len(pids) == 6
@@ -389,6 +389,13 @@ def test_a_message_that_breaks_off_is_none(cut: int) -> None:
     assert whole is not None
     assert (whole.told, whole.data) == ({"image": 3, "reason": "né"}, b"abcd")
     assert Pipe(io.BytesIO(sent.getvalue()[:cut]), sent).receive() is None
+
+
+def test_a_message_longer_than_may_be_is_none_and_takes_no_memory() -> None:
+    sent = io.BytesIO()
+    Pipe(io.BytesIO(), sent).send({}, bytes(1000))
+    assert Pipe(io.BytesIO(sent.getvalue()), sent, most_bytes=1002).receive() is not None
+    assert Pipe(io.BytesIO(sent.getvalue()), sent, most_bytes=1001).receive() is None
 
 
 def test_a_closed_pipe_receives_nothing() -> None:

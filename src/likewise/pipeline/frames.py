@@ -6,6 +6,7 @@ No pickles: a decoder that a damaged picture has taken over can then hand out wr
 from __future__ import annotations
 
 import json
+import os
 import struct
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,6 +14,9 @@ from dataclasses import dataclass
 from typing import IO, TypeAlias
 
 from likewise.types import Json
+
+MOST_BYTES = 4 << 30
+"""Of one frame, unless said otherwise."""
 
 _SIZES = struct.Struct("<IQ")  # of the JSON and of what follows it
 
@@ -28,10 +32,16 @@ class Frame:
 
 
 class Pipe:
-    """Both directions to one other process; one thread sends and one receives."""
+    """Both directions to one other process; one thread sends and one receives.
 
-    def __init__(self, reading: IO[bytes], writing: IO[bytes]) -> None:
-        self._reading, self._writing = reading, writing
+    Args:
+        reading: What the other one writes.
+        writing: What it reads.
+        most_bytes: Of one frame that is received: no more is allocated on the word of the other process.
+    """
+
+    def __init__(self, reading: IO[bytes], writing: IO[bytes], most_bytes: int = MOST_BYTES) -> None:
+        self._reading, self._writing, self._most_bytes = reading, writing, most_bytes
 
     def send(self, told: Told, *data: bytes | memoryview) -> None:
         """Send one frame.
@@ -46,12 +56,14 @@ class Pipe:
         self._writing.flush()
 
     def receive(self) -> Frame | None:
-        """The next frame; None when the other process has closed its end, also in the middle of a frame."""
+        """The next frame; None when the other process has closed its end, also in the middle of a frame, or sends too much."""
         try:
             sizes = self._reading.read(_SIZES.size)
             if len(sizes) < _SIZES.size:
                 return None
             head_bytes, data_bytes = _SIZES.unpack(sizes)
+            if head_bytes + data_bytes > self._most_bytes:
+                return None
             head, data = self._reading.read(head_bytes), self._reading.read(data_bytes)
         except (OSError, ValueError):  # ValueError: closed by ourselves meanwhile
             return None
@@ -62,3 +74,10 @@ class Pipe:
         for file in (self._writing, self._reading):
             with suppress(OSError):
                 file.close()
+
+
+def private_pipe() -> Pipe:
+    """Take the two standard streams for frames; what a library prints goes to standard error from now on."""
+    reading, writing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return Pipe(reading, writing)

@@ -3,44 +3,27 @@
 from __future__ import annotations
 
 import queue
-import subprocess
-import sys
 import threading
 import time
 from collections import deque
-from contextlib import suppress
 from dataclasses import asdict
 from queue import SimpleQueue
-from typing import IO, Any, Protocol, TypeAlias, cast
+from typing import Any, Protocol, TypeAlias, cast
 
 import numpy as np
 
-from likewise.pipeline.frames import Frame, Pipe
+from likewise.pipeline.frames import Frame
 from likewise.pipeline.jobs import Desk, Job
+from likewise.pipeline.programs import Process, can_be_had
 from likewise.types import Image, Recipe
+
+__all__ = ["Crew", "Hands", "Process", "Threads", "can_be_had"]
 
 Parcel: TypeAlias = "deque[Job]"
 
 STRIKES = 2  # one death may be somebody else's doing, two are the image's
 _STARTS = 3  # processes in a row that die before they have said a word: then this machine does not let them live
 _STARTING_S = 60.0
-_LEAVING_S = 10.0
-_PIPE_BYTES = 1 << 20  # as much as Linux lets everybody have
-
-# The main program is not imported again, as `multiprocessing` does: a script needs no `if __name__ == "__main__"`. One
-# thread of arithmetic is enough for resizing, and saves the memory of the others.
-_PROGRAM = """
-import os, sys
-os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
-sys.path[:] = {path!r}
-from likewise.pipeline.worker import main
-main()
-"""
-
-
-def can_be_had() -> bool:
-    """Whether there is a Python to start: not inside a program that was frozen into one file."""
-    return bool(sys.executable) and not getattr(sys, "frozen", False)
 
 
 class Crew:
@@ -244,60 +227,6 @@ class Foreman(threading.Thread):
         if self._has_turn:
             self._has_turn = False
             self._crew.one_giant.release()
-
-
-class Process:
-    """A running decoder."""
-
-    def __init__(self, settings: dict[str, Any]) -> None:
-        """Start it; it says a word when it is ready."""
-        program = _PROGRAM.format(path=sys.path)
-        # A process group of its own: Ctrl-C is for the main program, which then ends this one.
-        apart: Any = {"process_group": 0} if sys.platform != "win32" else {"creationflags": 0x08000200}
-        self._popen = subprocess.Popen(  # noqa: S603 - our own interpreter
-            [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, **apart
-        )
-        reading, writing = cast("IO[bytes]", self._popen.stdout), cast("IO[bytes]", self._popen.stdin)
-        _widen(reading)
-        self._pipe = Pipe(reading, writing)
-        self.was_ready = False
-        self.send(settings)
-
-    def send(self, told: dict[str, Any], *data: bytes) -> None:
-        """Send, if it still lives: its death is seen by `receive`."""
-        with suppress(OSError, ValueError):
-            self._pipe.send(told, *data)
-
-    def receive(self) -> Frame | None:
-        """The next message; None when it is dead."""
-        frame = self._pipe.receive()
-        if frame is not None and "ready" in frame.told:
-            self.was_ready = True
-        return frame
-
-    def kill(self) -> None:
-        """End it at once."""
-        self._popen.kill()
-
-    def end(self) -> int:
-        """Let it leave, and wait for that; returns its exit status."""
-        self.send({"end": True})
-        try:
-            return self._popen.wait(_LEAVING_S)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            return self._popen.wait()
-        finally:
-            self._pipe.close()
-
-
-def _widen(pipe: IO[bytes]) -> None:
-    """Let some images lie in a pipe, so that a decoder need not wait until this program comes to fetch one."""
-    if sys.platform == "linux":
-        import fcntl
-
-        with suppress(OSError):  # the system may allow less to each user
-            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 class Hands(Protocol):

@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 
 from likewise import images
 from likewise.errors import BadImage, SourceError
-from likewise.pipeline.frames import Frame, Pipe
+from likewise.pipeline.frames import Frame, Pipe, private_pipe
 from likewise.pipeline.jobs import NO_MEMORY
 from likewise.sources.files import read_file
 from likewise.types import Recipe
@@ -43,17 +43,10 @@ class _Read:
 
 def main() -> None:
     """Serve whoever holds the other ends of standard input and output."""
-    pipe = _private_pipe()
+    pipe = private_pipe()
     first = pipe.receive()
     if first is not None:
         _Worker(pipe, first).serve()
-
-
-def _private_pipe() -> Pipe:
-    """Take the two standard streams for frames; what a library prints goes to standard error from now on."""
-    reading, writing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    return Pipe(reading, writing)
 
 
 class _Worker:
