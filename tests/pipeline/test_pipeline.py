@@ -394,8 +394,8 @@ def test_a_message_that_breaks_off_is_none(cut: int) -> None:
 def test_a_message_longer_than_may_be_is_none_and_takes_no_memory() -> None:
     sent = io.BytesIO()
     Pipe(io.BytesIO(), sent).send({}, bytes(1000))
-    assert Pipe(io.BytesIO(sent.getvalue()), sent, most_bytes=1002).receive() is not None
-    assert Pipe(io.BytesIO(sent.getvalue()), sent, most_bytes=1001).receive() is None
+    assert Pipe(io.BytesIO(sent.getvalue()), sent).receive(most_bytes=1002) is not None
+    assert Pipe(io.BytesIO(sent.getvalue()), sent).receive(most_bytes=1001) is None
 
 
 def test_a_closed_pipe_receives_nothing() -> None:

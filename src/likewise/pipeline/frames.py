@@ -32,16 +32,10 @@ class Frame:
 
 
 class Pipe:
-    """Both directions to one other process; one thread sends and one receives.
+    """Both directions to one other process; one thread sends and one receives."""
 
-    Args:
-        reading: What the other one writes.
-        writing: What it reads.
-        most_bytes: Of one frame that is received: no more is allocated on the word of the other process.
-    """
-
-    def __init__(self, reading: IO[bytes], writing: IO[bytes], most_bytes: int = MOST_BYTES) -> None:
-        self._reading, self._writing, self._most_bytes = reading, writing, most_bytes
+    def __init__(self, reading: IO[bytes], writing: IO[bytes]) -> None:
+        self._reading, self._writing = reading, writing
 
     def send(self, told: Told, *data: bytes | memoryview) -> None:
         """Send one frame.
@@ -55,14 +49,18 @@ class Pipe:
             self._writing.write(part)
         self._writing.flush()
 
-    def receive(self) -> Frame | None:
-        """The next frame; None when the other process has closed its end, also in the middle of a frame, or sends too much."""
+    def receive(self, most_bytes: int = MOST_BYTES) -> Frame | None:
+        """The next frame; None when the other process has closed its end, also in the middle of a frame.
+
+        Args:
+            most_bytes: Nothing longer is read, and nothing allocated for it: None.
+        """
         try:
             sizes = self._reading.read(_SIZES.size)
             if len(sizes) < _SIZES.size:
                 return None
             head_bytes, data_bytes = _SIZES.unpack(sizes)
-            if head_bytes + data_bytes > self._most_bytes:
+            if head_bytes + data_bytes > most_bytes:
                 return None
             head, data = self._reading.read(head_bytes), self._reading.read(data_bytes)
         except (OSError, ValueError):  # ValueError: closed by ourselves meanwhile
