@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +18,7 @@ from PIL import Image
 import likewise
 from likewise.service.app import create_app
 from likewise.service.settings import Settings
+from processes import take_interrupts
 
 KINDS = ("blobs", "lines", "waves")
 
@@ -51,7 +56,34 @@ def index_folder(folder: Path, model: str = "compact") -> Path:
 
 @contextmanager
 def client_of(*folders: Path, **settings: Any) -> Iterator[TestClient]:
-    """A client of a service over collections, as a program on the same machine is one."""
+    """A client of a service over collections, as a program on the same machine is one, once the service is ready."""
     app = create_app(Settings(folders, **settings))
     with TestClient(app, base_url="http://localhost:8765", raise_server_exceptions=False) as client:
+        until(lambda: app.state.service.galleries.not_ready() == [])
         yield client
+
+
+def until(true: Callable[[], bool], within_s: float = 60.0) -> None:
+    """Wait until something is so, which another thread or process brings about."""
+    end = time.monotonic() + within_s
+    while not true():
+        assert time.monotonic() < end, "it never came about"
+        time.sleep(0.01)
+
+
+@contextmanager
+def served(folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """`likewise serve` on a free port, as a person starts it, and that port."""
+    command = [sys.executable, "-m", "likewise", "serve", str(folder), "--port", "0", *options]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=take_interrupts)  # noqa: PLW1509
+    try:
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        found = re.search(r"http://127\.0\.0\.1:(\d+)/", line)
+        assert found, line + process.stderr.read()
+        yield process, int(found[1])
+    finally:
+        process.kill()
+        process.wait()
+        if process.stderr is not None:
+            process.stderr.close()

@@ -79,9 +79,7 @@ def test_a_picture_gets_the_hits_of_the_library(
     options: dict[str, Any], client: TestClient, library: Collection, picture: bytes
 ) -> None:
     wanted = of_library(library.search(picture, 9, **options))
-    body = client.post(
-        "/v1/search", params={"k": 9} | options, content=picture, headers={"Content-Type": "image/png"}
-    )
+    body = client.post("/v1/search", params={"k": 9} | options, content=picture, headers={"Content-Type": "image/png"})
     parts = client.post("/v1/search", data={"request": json.dumps({"k": 9} | options)}, files={"a": picture})
     coded = ask(client, k=9, query=[{"data": base64.b64encode(picture).decode()}], **options)
     upload = client.post("/v1/uploads", files={"file": picture}).json()["id"]
@@ -112,9 +110,7 @@ def test_a_mix_of_weighted_terms_gets_the_hits_of_the_library(
         {"key": "blobs/01.png", "weight": 0.5},
         {"key": "waves/02.png", "weight": -0.25, "region": "0,0,30,30"},
     ]
-    answer = client.post(
-        "/v1/search", data={"request": json.dumps({"k": 8, "query": query})}, files={"mine": picture}
-    )
+    answer = client.post("/v1/search", data={"request": json.dumps({"k": 8, "query": query})}, files={"mine": picture})
     assert of_service(answer) == wanted
 
 
@@ -128,11 +124,24 @@ def test_a_picture_gets_the_hits_of_the_command_line(
     client: TestClient, photos: Path, picture: bytes, tmp_path: Path
 ) -> None:
     (tmp_path / "mine.png").write_bytes(picture)
-    command = [sys.executable, "-m", "likewise", "-c", str(photos), "search", str(tmp_path / "mine.png"), "-k", "9", "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "likewise",
+        "-c",
+        str(photos),
+        "search",
+        str(tmp_path / "mine.png"),
+        "-k",
+        "9",
+        "--json",
+    ]
     printed = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     answer = client.post("/v1/search", params={"k": 9}, files={"a": picture}).json()
     assert [hit["key"] for hit in answer["hits"]] == [hit["key"] for hit in printed["hits"]]
-    assert [hit["score"] for hit in answer["hits"]] == pytest.approx([hit["score"] for hit in printed["hits"]], abs=1e-5)
+    assert [hit["score"] for hit in answer["hits"]] == pytest.approx(
+        [hit["score"] for hit in printed["hits"]], abs=1e-5
+    )
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return index_folder(draw_folder(tmp_path_factory.mktemp("machine") / "photos"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def client(photos: Path) -> Iterator[TestClient]:
-    """Of a service over `photos`, on loopback, without tokens."""
+    """Of a service over `photos`, on loopback, without tokens; nobody changes anything by it."""
     with client_of(photos) as client:
         yield client

@@ -27,6 +27,13 @@ _MEGA = 1_000_000
     "--queue", default=256, show_default=True, type=click.IntRange(1), help="Requests taken at once; then 429."
 )
 @click.option("--deadline-s", default=30.0, show_default=True, type=click.FloatRange(0, min_open=True))
+@click.option(
+    "--drain-s",
+    default=20.0,
+    show_default=True,
+    type=click.FloatRange(0, min_open=True),
+    help="How long it finishes what it has begun when it is told to stop.",
+)
 @click.option("--threads", type=click.IntRange(1), help="That search side by side.  [default: one for each processor]")
 @click.option(
     "--new-token", metavar="NAME", help="Print a new token, note its hash in the file of --tokens, and leave."
@@ -60,6 +67,7 @@ def serve(folder: str | None, /, folders: tuple[str, ...], **given: Any) -> None
         queue=given["queue"],
         deadline_s=given["deadline_s"],
         threads=given["threads"] or 0,
+        drain_s=given["drain_s"],
     )
     run(settings, lambda address: click.echo(f"serving at {address}; Ctrl-C stops", err=True))
 

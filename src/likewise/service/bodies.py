@@ -32,9 +32,9 @@ async def search(
         return parsed(await request.body()), {}
     if kind == "multipart/form-data":
         told, files = await _form(request, settings)
-        return (_of(options, files) if told is None else parsed(told)), files
+        return (_of(options, files, settings) if told is None else parsed(told)), files
     files = await pictures(request, settings)
-    return _of(options, files), files
+    return _of(options, files, settings), files
 
 
 async def pictures(request: Request, settings: Settings) -> dict[str, File]:
@@ -65,8 +65,10 @@ def parsed(text: bytes) -> models.SearchRequest:
         raise problems.invalid(_short(error)) from error
 
 
-def _of(options: models.SearchOptions, files: Mapping[str, File]) -> models.SearchRequest:
+def _of(options: models.SearchOptions, files: Mapping[str, File], settings: Settings) -> models.SearchRequest:
     query: list[models.Term] = [models.FileTerm(file=name, region=options.region) for name in files]
+    if len(query) > settings.max_query_terms:
+        raise Refusal("bad-argument", f"{len(query)} pictures: send at most {settings.max_query_terms}")
     return models.SearchRequest(query=query, **options.model_dump(exclude={"region"}))
 
 

@@ -73,13 +73,15 @@ class Gate:
         self._watch(self._inside)
         loop = asyncio.get_running_loop()
         begun = loop.time()
+        limit = asyncio.timeout(self._deadline_s)
         try:
-            async with asyncio.timeout(self._deadline_s):
+            async with limit:
                 yield
         except TimeoutError as error:
-            raise Refusal(
-                "deadline", f"not answered within {self._deadline_s:g} s: ask for less, or try again later"
-            ) from error
+            if not limit.expired():
+                raise
+            told = f"not answered within {self._deadline_s:g} s: ask for less, or try again later"
+            raise Refusal("deadline", told) from error
         finally:
             self._inside -= 1
             self._watch(self._inside)

@@ -97,6 +97,7 @@ class Problem(BaseModel):
     status: int
     detail: str = Field(description="What is wrong here, and the way out.")
     instance: str = Field(description="The path that was asked for.")
+    parameter: str | None = Field(default=None, description="`where`, if it is the filter that is wrong.")
     errors: list[FieldProblem] | None = Field(
         default=None, description="One for each thing that is wrong with the request."
     )
@@ -165,6 +166,7 @@ def answer_of(refusal: Refusal, path: str) -> JSONResponse:
         status=kind.status,
         detail=refusal.detail,
         instance=path,
+        parameter="where" if refusal.detail.startswith("where") else None,
         errors=list(refusal.errors) or None,
     )
     body = told.model_dump(exclude_none=True)
@@ -258,6 +260,6 @@ class Faults:
             if scope["type"] != "http" or begun:
                 raise
             number = secrets.token_hex(4)
-            _log.error("fault %s at %s %s", number, scope["method"], scope["path"], exc_info=error)  # noqa: LOG014
+            _log.error("fault %s at %s %s", number, scope["method"], scope["path"], exc_info=error)
             told = f"a fault of the program, number {number} in the server's log"
             await answer_of(Refusal("internal", told), scope["path"])(scope, receive, send)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import socket
 from collections.abc import Callable
 from contextlib import suppress
 
 import uvicorn
 
+from likewise.errors import BadArgument
 from likewise.service.app import create_app
 from likewise.service.settings import Settings
 
@@ -33,8 +36,10 @@ def run(settings: Settings, told: Callable[[str], None]) -> None:
         settings: How.
         told: Is given the address, once it answers.
     """
+    app = create_app(settings)
+    _check_free(settings)
     config = uvicorn.Config(
-        create_app(settings),
+        app,
         host=settings.host,
         port=settings.port,
         log_level="warning",
@@ -42,8 +47,22 @@ def run(settings: Settings, told: Callable[[str], None]) -> None:
         server_header=False,
         date_header=True,
         proxy_headers=False,
-        timeout_graceful_shutdown=int(settings.drain_s),
+        timeout_graceful_shutdown=math.ceil(settings.drain_s),
         lifespan="on",
     )
     with suppress(KeyboardInterrupt):  # the server hands on the signal that ended it, after all is done
         _Server(config, told).run()
+
+
+def _check_free(settings: Settings) -> None:
+    """Refuse an address that cannot be listened on, in our words."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        with socket.socket(family) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind((settings.host, settings.port))
+    except OSError as error:
+        place = f"{settings.host}:{settings.port}"
+        raise BadArgument(
+            f"cannot listen on {place}: {error.strerror}: take another --port, or 0 for a free one"
+        ) from error
