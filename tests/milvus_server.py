@@ -34,7 +34,9 @@ class Server:
     def start(self) -> None:
         program = os.environ.get(COMMAND) or shutil.which("milvus-server")
         if program is None:
-            raise SystemExit(f"no milvus-server: pip install milvus==2.3.5 into an environment of its own, and name it in {COMMAND}")
+            raise SystemExit(
+                f"no milvus-server: pip install milvus==2.3.5 into an environment of its own, and name it in {COMMAND}"
+            )
         with self.log.open("ab") as log:
             told = [program, "--data", str(self.data), "--proxy-port", str(PORT)]
             process = subprocess.Popen(told, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)

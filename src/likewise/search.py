@@ -15,11 +15,13 @@ from likewise.duplicates.folding import Fold, Folding
 from likewise.encoders import Encoder, TextEncoder
 from likewise.errors import BadArgument, BadImage
 from likewise.filters import Filter
-from likewise.queries import ByImage, ByKey, ByText, Part, Query, mixing
+from likewise.layers import Layered, Weighing
+from likewise.queries import ByImage, ByKey, ByMarks, ByText, Part, Query, mixing
 from likewise.queries.reranking import reranked
 from likewise.rerank import Chain
 from likewise.significance.judging import Judge
 from likewise.stores import Store
+from likewise.teaching import taught
 from likewise.types import Embeddings, Hit, Image, Metric, Skipped
 
 _COPIES = 16  # hits behind the k-th that are looked at at least, as they may be copies of the first k
@@ -60,6 +62,7 @@ def search(  # noqa: PLR0913 - how it is asked, and how it is answered
     significance: float | None = None,
     fold: Folding | None = None,
     embedded: Mapping[Part, Row | Skipped] | None = None,
+    layers: tuple[Layered, Weighing] | None = None,
 ) -> Iterator[Found | Skipped]:
     """Find the k most similar images of a gallery for each query, in the order of the queries.
 
@@ -75,31 +78,38 @@ def search(  # noqa: PLR0913 - how it is asked, and how it is answered
         significance: The chance up to which a hit is shown; hits are told without their chance, and all of them, unless given.
         fold: Puts copies under the best of them, so that k different pictures are found; none unless given.
         embedded: Parts that somebody has embedded already, or could not: nothing is decoded or computed for them.
+        layers: Compares the layers of a mix each for itself, by weights; the whole embedding is compared unless given.
 
     Yields:
         For each query its hits, or why it was skipped.
 
     Raises:
-        BadArgument: If k is below 1, the rerankers do not go with how the gallery is compared, or the gallery is too small for
-            the significance.
+        BadArgument: If k is below 1, the rerankers do not go with how the gallery is compared, the gallery is too small for
+            the significance, or its embeddings have no layers to weigh, or these do not go with what else is asked for.
         StoreMismatch: If the encoder is not the one that made the gallery's embeddings.
     """
     if k < 1:
         raise BadArgument(f"k is {k}: ask for at least 1 neighbour")
     used, limits = metric or encoder.card.metric, limits or images.Limits()
+    if layers is not None and (rerank is not None or significance is not None or used != "cosine"):
+        raise BadArgument(
+            "weights for layers make scores of their own: go without re-ranking, significance and another metric"
+        )
     judge = None if significance is None else Judge.of(store, used, significance, where)
     folding = None if fold is None else fold.by(used)
     rest = iter(queries)
     while group := list(itertools.islice(rest, _BATCH)):
         parts = [term.part for query in group if isinstance(query, Query) for term in query.terms]
         known = _embedded(parts, store, encoder, limits, embedded or {})
-        points = [_point(query, known, encoder, used) for query in group]
+        points = [_point(query, known, store, encoder, used) for query in group]
         if rerank is not None and rerank.needs_pictures:
             points = [_with_a_picture(query, point, rerank) for query, point in zip(group, points, strict=True)]
         if judge is not None:
             points = [_of_one_picture(query, point) for query, point in zip(group, points, strict=True)]
 
         def find(asked: Sequence[Query], at: Embeddings, count: int) -> list[list[Hit]]:
+            if layers is not None:
+                return layers[0].search(at, count, layers[1], where)
             if rerank is None:
                 return store.search(at, count, metric, where)
             return reranked(store, rerank, asked, at, count, metric=used, limits=limits, where=where)
@@ -122,6 +132,8 @@ def _embedded(
             known[part] = _kept(part, store)
         elif isinstance(part, ByText):
             known[part] = _of_words(part, encoder)
+        elif isinstance(part, ByMarks):
+            known[part] = _learnt(part, store)
         else:
             pixels = _prepared(part, encoder, limits)
             if isinstance(pixels, Skipped):
@@ -146,6 +158,13 @@ def _of_words(part: ByText, encoder: Encoder) -> Row | Skipped:
     return cast(Row, rows[0])
 
 
+def _learnt(part: ByMarks, store: Store) -> Row | Skipped:
+    try:
+        return taught(store, part.marks)
+    except BadArgument as error:
+        return Skipped(part.name, str(error))
+
+
 def _prepared(part: ByImage, encoder: Encoder, limits: images.Limits) -> Image | Skipped:
     """One picture's pixels, (side, side, 3), or why there are none."""
     try:
@@ -163,7 +182,7 @@ def _encoded(pictures: Sequence[tuple[ByImage, Image]], encoder: Encoder) -> dic
 
 
 def _point(
-    query: Query | Skipped, known: Mapping[Part, Row | Skipped], encoder: Encoder, metric: Metric
+    query: Query | Skipped, known: Mapping[Part, Row | Skipped], store: Store, encoder: Encoder, metric: Metric
 ) -> Row | Skipped:
     """Where in the space of embeddings a query stands, or why nowhere."""
     if isinstance(query, Skipped):
@@ -173,9 +192,13 @@ def _point(
         if isinstance(row, Skipped):
             return row
     try:
-        return mixing.mixed(
-            np.stack(cast("list[Row]", rows)), [term.weight for term in query.terms], encoder.card, metric
-        )
+        if metric == "l2" and not encoder.card.unit and query.is_taught:
+            raise BadArgument(
+                f"{encoder.card.name} compares lengths, and marks make a direction: compare by angle (--metric cosine)"
+            )
+        weights = [term.weight for term in query.terms]
+        point = mixing.mixed(np.stack(cast("list[Row]", rows)), weights, encoder.card, metric)
+        return point if query.marks is None else taught(store, query.marks, point[None])
     except BadArgument as error:
         return Skipped(query.name, str(error))
 
@@ -184,7 +207,7 @@ def _with_a_picture(query: Query | Skipped, point: Row | Skipped, rerank: Chain)
     """The point of a query, unless it shows nothing and the rerankers compare pictures."""
     if isinstance(query, Skipped) or isinstance(point, Skipped):
         return point
-    if any(term.weight > 0 and not isinstance(term.part, ByText) for term in query.terms):
+    if any(term.weight > 0 and isinstance(term.part, ByImage | ByKey) for term in query.terms):
         return point
     return Skipped(query.name, f"{rerank.name} compares pictures, and here is none: re-rank by something else, or not")
 
@@ -193,9 +216,10 @@ def _of_one_picture(query: Query | Skipped, point: Row | Skipped) -> Row | Skipp
     """The point of a query, unless it is none that pictures of the gallery could stand for."""
     if isinstance(query, Skipped) or isinstance(point, Skipped):
         return point
-    if len(query.terms) > 1:
+    if len(query.terms) > 1 or query.is_taught:
         return Skipped(
-            query.name, "what chance does is known of single pictures, not of mixes: go without --significance"
+            query.name,
+            "what chance does is known of single pictures, not of mixes and marks: go without --significance",
         )
     if isinstance(query.terms[0].part, ByText):
         return Skipped(query.name, "what chance does is known of pictures, not of words: go without --significance")

@@ -197,6 +197,7 @@ class Hit:
         chance: The probability that the best match of an unrelated picture in this gallery has an embedding at least so similar;
             None where nobody asked.
         folded: Copies of it that were hits too, and stand under it instead; none where nobody asked.
+        layers: Of a search with weights for layers: each layer, and how alike the two are by it (cosine); none otherwise.
     """
 
     rank: int
@@ -207,6 +208,7 @@ class Hit:
     inliers: int | None = None
     chance: float | None = None
     folded: tuple[Hit, ...] = ()
+    layers: tuple[tuple[str, float], ...] = ()
 
     @property
     def key(self) -> str:

@@ -11,12 +11,15 @@ import click
 from likewise import __version__
 from likewise.cli import (
     compiling,
+    concepts,
     copying,
     demo,
     duplicates,
     evaluate,
+    gallery,
     index,
     keep,
+    maps,
     models,
     search,
     serve,
@@ -46,7 +49,7 @@ def likewise(context: click.Context, collection: str | None) -> None:
     \b
       likewise index ~/Pictures            embed a folder, an archive, a list …
       likewise search holiday.jpg -k 7     the seven most similar pictures
-    """  # noqa: D301 - click wants the sign itself
+    """
     context.obj = collection
 
 
@@ -55,6 +58,9 @@ for command in (
     search.search,
     serve.serve,
     duplicates.duplicates,
+    gallery.gallery,
+    concepts.concepts,
+    maps.map_images,
     models.models,
     where.list_images,
     keep.info,

@@ -54,10 +54,13 @@ class Wanted:
     limits: WantedLimits
     significance: float | None
     fold: bool
+    liked: tuple[str, ...]
+    disliked: tuple[str, ...]
+    layers: str | None
 
 
 @click.command()
-@click.argument("queries", nargs=-1, required=True, metavar="QUERY...")
+@click.argument("queries", nargs=-1, metavar="QUERY...")
 @click.option("--plus", multiple=True, metavar="PART", help="Mix this into every QUERY; again for more.")
 @click.option("--minus", multiple=True, metavar="PART", help="Lead away from this; again for more.")
 @click.option("--together", is_flag=True, help="All QUERYs are one query, instead of one each.")
@@ -91,33 +94,46 @@ class Wanted:
     help="Only hits that an unrelated picture has with at most this probability, such as 0.001: maybe none. 1 shows all, with theirs.",
 )
 @click.option("--fold", is_flag=True, help="Copies of a better hit stand under it, and -k counts different pictures.")
+@click.option("--like", "liked", multiple=True, metavar="KEY", help="A gallery image to find more of; again for more.")
+@click.option(
+    "--dislike", "disliked", multiple=True, metavar="KEY", help="A gallery image to lead away from; again for more."
+)
+@click.option(
+    "--layers",
+    metavar="LAYER=WEIGHT,...",
+    help="How much each layer of a mix counts, such as 'conv3_1|gem=0.3,fc1=0.7'.",
+)
 @limit_options
 @click.pass_context
 def search(context: click.Context, /, **given: Any) -> int:
     """Find the images most like each QUERY.
 
     A QUERY is an image, a folder or an archive of images, https://…, - for an image on standard input, the key of a gallery
-    image, or, where the model has text, words. Ambiguous names are settled by text:… image:… key:…
+    image, concept:NAME, or, where the model has text, words. Ambiguous names are settled by text:… image:… key:…
 
     \b
     cat.jpg@10,20,300,200         a region: left, top, width, height in pixels
     cat.jpg@25%,0%,50%,100%       the same in percent
     cat.jpg --plus "at night=0.5" --minus people.jpg    a mix, with weights
     cover.jpg --rerank geometry --explain out/          the very same thing, and why
+    key:a.jpg --like b.jpg --dislike c.jpg              taught by marks; concept:NAME for those that were saved
     cat.jpg --where "folder = 'tiger' and width > 1000" only among these; likewise info --fields tells fields
 
     On a terminal the hits come as a table; in a pipe as tab-separated rank, score, chance (with --significance), path (and query first,
     if several). No good match is an answer like any other: no line of hits, a word on standard error, exit code 0.
     """  # noqa: D301 - click wants the sign itself
     from likewise.collection import Collection
+    from likewise.layers import Weighing
     from likewise.queries.reading import is_many_pictures
     from likewise.types import Skipped
 
     wanted = Wanted(limits=WantedLimits.taken_from(given), rerank=WantedRerank.taken_from(given), **given)
+    if not wanted.queries and not wanted.liked and not wanted.disliked:
+        raise click.UsageError("nothing to look for: name a QUERY, or gallery images with --like")
     chain = wanted.rerank.loaded()
     if wanted.explain is not None and (chain is None or chain.matcher is None):
         raise click.UsageError("--explain draws what geometry found: add --rerank geometry")
-    several = not wanted.together and (len(wanted.queries) > 1 or is_many_pictures(wanted.queries[0]))
+    several = not wanted.together and (len(wanted.queries) > 1 or any(map(is_many_pictures, wanted.queries)))
     with Collection.open(
         context.obj, weights=wanted.weights, runtime=wanted.runtime, precision=wanted.precision
     ) as collection:
@@ -134,6 +150,7 @@ def search(context: click.Context, /, **given: Any) -> int:
             where=wanted.where,
             significance=wanted.significance,
             fold=wanted.fold,
+            layers=None if wanted.layers is None else Weighing.parse(wanted.layers).weights,
         ):
             if isinstance(answer, Skipped):
                 failed += 1
@@ -153,15 +170,21 @@ def on_terminal() -> bool:
 def _queries(collection: Collection, wanted: Wanted) -> Iterator[Query | Skipped]:
     """One query for each picture that is named, or one for all together; what is mixed in must be right for any of them."""
     from likewise.queries import Query
+    from likewise.teaching import Marks
 
+    marks = Marks(wanted.liked, wanted.disliked) if wanted.liked or wanted.disliked else None
     reader = collection.reader(sys.stdin.buffer.read)
+    if not wanted.queries:
+        yield collection.query(liked=wanted.liked, disliked=wanted.disliked, with_self=wanted.with_self)
+        return
     if wanted.together:
-        yield replace(reader.one(wanted.queries, wanted.plus, wanted.minus), with_self=wanted.with_self)
+        together = reader.one(wanted.queries, wanted.plus, wanted.minus)
+        yield replace(together, with_self=wanted.with_self, marks=marks)
         return
     others = reader.mixed_in(wanted.plus, wanted.minus)
     for name in wanted.queries:
         for query in reader.each(name, others):
-            yield replace(query, with_self=wanted.with_self) if isinstance(query, Query) else query
+            yield replace(query, with_self=wanted.with_self, marks=marks) if isinstance(query, Query) else query
 
 
 def _print(answer: Hits, wanted: Wanted, *, several: bool) -> None:

@@ -11,7 +11,7 @@ _MEGA = 1_000_000
 
 
 @click.command()
-@click.argument("folders", nargs=-1, metavar="[DIR]...")
+@click.argument("folders", nargs=-1, metavar="[PLACE]...")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Any but this machine's own needs --tokens.")
 @click.option("--port", default=8765, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
 @click.option(
@@ -43,9 +43,9 @@ _MEGA = 1_000_000
 )
 @click.pass_obj
 def serve(folder: str | None, /, folders: tuple[str, ...], **given: Any) -> None:
-    """Serve the collections of DIRs by HTTP: a page for people, /v1 for programs (docs/service.md).
+    """Serve collections by HTTP: a page for people, /v1 for programs (docs/service.md).
 
-    Without DIR, the collection here or above. Only this machine can ask, unless --host says otherwise; then --tokens says who may.
+    PLACE is a folder that holds a collection, or an address such as milvus://HOST:19530/NAME. Without one, the collection here or above. Only this machine can ask, unless --host says otherwise; then --tokens says who may.
     """
     if given["new_token"] is not None:
         _print_new_token(given["tokens"], given["new_token"], given["scope"])
@@ -53,10 +53,11 @@ def serve(folder: str | None, /, folders: tuple[str, ...], **given: Any) -> None
     from likewise.collection import find
     from likewise.service.running import run
     from likewise.service.settings import Settings
+    from likewise.stores.home import is_address
 
     named = folders or ((folder,) if folder is not None else (str(find(Path.cwd())),))
     settings = Settings(
-        tuple(Path(name) for name in named),
+        tuple(name if is_address(name) else Path(name) for name in named),
         host=given["host"],
         port=given["port"],
         tokens=given["tokens"],

@@ -8,10 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from likewise import compression, encoders, fitting, images, ingest, significance, verify
+from likewise import compression, encoders, fitting, images, ingest, maps, significance, verify
 from likewise import duplicates as copies
 from likewise import search as searching
-from likewise.collection import narrowing, pictures
+from likewise.collection import atlas, narrowing, pictures
+from likewise.collection.concepts import Concepts
 from likewise.collection.hits import Hits
 from likewise.collection.narrowing import Where
 from likewise.collection.places import find, place_of
@@ -25,7 +26,8 @@ from likewise.errors import BadArgument, BadImage, NoCollection, StoreMismatch
 from likewise.filters import Field
 from likewise.filters.summary import FieldSummary, summarised
 from likewise.indexes.first import Watch
-from likewise.queries import Part, Query
+from likewise.layers import Layered, Slice, Weighing
+from likewise.queries import ByMarks, Part, Query, Term
 from likewise.queries.reading import Given, Reader, Weighted, open_place
 from likewise.queries.syntax import Region
 from likewise.rerank import Chain
@@ -35,6 +37,7 @@ from likewise.sources import Source
 from likewise.stores import home as homes
 from likewise.stores.home import Built, Home
 from likewise.stores.local import LocalStore, database, indexing
+from likewise.teaching import Marks
 from likewise.types import Card, Image, Metric, Record, Skipped
 
 _WORTH_FITTING = 5000  # images; of fewer nothing derived is kept, and the first who asks waits for less than a second
@@ -62,6 +65,8 @@ class Collection:
         self._chains: dict[str, Chain] = {}
         self._met: set[Field] = set()
         self._folding: Folding | None = None
+        self._layered: Layered | None = None
+        self.concepts = Concepts(store)
 
     @classmethod
     def create(cls, folder: str | Path, encoder: Encoder, *, keep: str | Codebook | None = None) -> Self:
@@ -243,6 +248,7 @@ class Collection:
     ) -> ingest.Report:
         """As `index`, for sources that are open already."""
         options = options or ingest.Options(limits=self.limits)
+        self._note_layers()
         carried = self._carry_over_sample()
         reports = [ingest.ingest(source, self.store, self.encoder, options, watch) for source in opened]
         whole = ingest.added_up(reports)
@@ -279,7 +285,7 @@ class Collection:
 
     def search(  # noqa: PLR0913 - all that a query may be made of, where it is asked
         self,
-        query: Given,
+        query: Given | None = None,
         k: int = 7,
         *,
         plus: Sequence[Weighted] = (),
@@ -291,6 +297,9 @@ class Collection:
         where: Where | None = None,
         significance: float | None = None,
         fold: bool = False,
+        liked: Sequence[str] = (),
+        disliked: Sequence[str] = (),
+        layers: Mapping[str, float] | None = None,
     ) -> Hits:
         """The k images most like a picture, a part of one, words, an image of the gallery, or a mix of these.
 
@@ -308,6 +317,9 @@ class Collection:
             significance: Only hits that an unrelated picture would have with at most this probability, such as 0.001; there may be
                 none. With 1 all are told with their chance: docs/significance.md.
             fold: Put copies of a better hit under it (`Hit.folded`), so that there are k different pictures: docs/duplicates.md.
+            liked: Keys of images to find more of; with these the query may be left out: docs/teaching.md.
+            disliked: Keys of images to lead away from.
+            layers: How much each layer of a mix is to count, such as `{"conv3_1|gem": 0.3, "fc1": 0.7}`: docs/layers.md.
 
         Raises:
             SourceError: If something that is named is not there or cannot be read.
@@ -319,9 +331,12 @@ class Collection:
             UnknownName: If there is no such reranker, or no image has a field that `where` names.
             MissingExtra: If it needs an extra that is not installed.
         """
-        asked = self.query(query, plus=plus, minus=minus, region=region, with_self=with_self)
+        given = () if query is None else (query,)
+        asked = self.query(
+            *given, plus=plus, minus=minus, region=region, with_self=with_self, liked=liked, disliked=disliked
+        )
         (answer,) = self.search_many(
-            [asked], k, metric=metric, rerank=rerank, where=where, significance=significance, fold=fold
+            [asked], k, metric=metric, rerank=rerank, where=where, significance=significance, fold=fold, layers=layers
         )
         if isinstance(answer, Skipped):
             raise BadImage(f"{answer.key}: {answer.reason}")
@@ -334,6 +349,8 @@ class Collection:
         minus: Sequence[Weighted] = (),
         region: Sequence[int] | str | None = None,
         with_self: bool = False,
+        liked: Sequence[str] = (),
+        disliked: Sequence[str] = (),
     ) -> Query:
         """Read what is named, as one query.
 
@@ -345,21 +362,26 @@ class Collection:
             minus: What hits are to lead away from.
             region: Of the first picture: left, top, width and height in pixels of the upright picture, or a text as on the
                 command line, such as `"25%,0%,50%,100%"`.
-            with_self: Whether gallery images that are named by key may be among the hits.
+            with_self: Whether gallery images that are named by key, or disliked, may be among the hits.
+            liked: Keys of images to find more of; with marks nothing need be given.
+            disliked: Keys of images to lead away from.
 
         Raises:
             As `search`.
         """
+        marks = Marks(tuple(liked), tuple(disliked)) if liked or disliked else None
+        if not given and marks is not None and not plus and not minus and region is None:
+            return Query((Term(ByMarks(marks)),), with_self)
         if not given:
             raise BadArgument("nothing to look for: name a picture, words, or a key")
         told = region if isinstance(region, str) or region is None else ",".join(map(str, region))
         made = self.reader().one(given, plus, minus, None if told is None else Region.parse(told))
         kept = any(isinstance(each, Query) and each.with_self for each in given)
-        return replace(made, with_self=with_self or kept)
+        return replace(made, with_self=with_self or kept, marks=marks)
 
     def reader(self, standard_input: Callable[[], bytes] | None = None) -> Reader:
         """What tells files, keys and words apart for this collection; `standard_input` reads what `-` stands for."""
-        return Reader(self.store, lambda: self.encoder, self.limits, standard_input)
+        return Reader(self.store, lambda: self.encoder, self.limits, standard_input, self.concepts.part)
 
     def search_many(  # noqa: PLR0913 - as many as of `search`
         self,
@@ -372,6 +394,7 @@ class Collection:
         significance: float | None = None,
         fold: bool = False,
         embedded: Mapping[Part, searching.Row | Skipped] | None = None,
+        layers: Mapping[str, float] | None = None,
     ) -> Iterator[Hits | Skipped]:
         """As `search`, in batches; a query that cannot be used costs one `Skipped`.
 
@@ -391,6 +414,7 @@ class Collection:
             significance=significance,
             fold=self._folds() if fold else None,
             embedded=embedded,
+            layers=None if layers is None else (self._layers(), Weighing(layers)),
         )
         for answer in found:
             yield answer if isinstance(answer, Skipped) else Hits(self, answer, chain, wanted, significance)
@@ -447,6 +471,52 @@ class Collection:
         """
         among = narrowing.chosen(self.store, where, self._met)
         return copies.find(self.store, wanted or copies.Wanted(), where=among, limits=self.limits, watch=watch)
+
+    def make_map(
+        self, method: maps.Method | None = None, watch: maps.Watch = lambda _what, _done, _of: None
+    ) -> maps.Map:
+        """Lay out the whole gallery in two dimensions and keep that beside the store: docs/map.md.
+
+        Args:
+            method: `tsne` or `pca`; the best that is installed unless given.
+            watch: Told of the progress; what it raises ends the work.
+
+        Raises:
+            BadArgument: If there are fewer than 2 images.
+            MissingExtra: If the method is not installed.
+            StoreFull: If the disk is full; the map before it stays.
+        """
+        return maps.made(self.store, self.store.folder, method, watch)
+
+    def map(self) -> maps.Map | None:
+        """The map that was made, brought to the gallery as it is now; None if none was made."""
+        return maps.current(self.store, self.store.folder)
+
+    def draw_map(self, drawn: maps.Map, side: int = 2400) -> bytes:
+        """A PNG of a map, side × side: each picture where it lies, moved apart where several would lie on one another."""
+        return atlas.drawn_map(self.store, drawn, side, self.limits)
+
+    def layers(self) -> tuple[Slice, ...]:
+        """The layers of a mix, each with its share of the whole score and the numbers that it gives: docs/layers.md.
+
+        Raises:
+            BadArgument: If the embeddings are no mix of layers, or nobody can say where their parts end.
+        """
+        return self._layers().parts()
+
+    def _layers(self) -> Layered:
+        """One for all searches: it remembers the last few queries."""
+        if self._layered is None:
+            self._layered = Layered(self.store, self.store.layer_dims, self.store.kept_as)
+        return self._layered
+
+    def _note_layers(self) -> None:
+        """Where the encoder says how long the parts of its mix are, write it down: it does not show in every collection."""
+        dims = getattr(self.encoder, "layer_dims", ())
+        if len(dims) > 1 and not self.store.layer_dims:
+            with self.store.write() as writer:
+                writer.note_layer_dims(dims)
+            self._layered = None
 
     def _folds(self) -> Folding:
         """One for all searches: it remembers the pictures that it has seen."""

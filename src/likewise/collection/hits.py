@@ -12,7 +12,7 @@ from likewise import search as searching
 from likewise.collection import pictures
 from likewise.errors import BadArgument
 from likewise.filters import Filter
-from likewise.queries import ByImage, ByKey, ByText, Query, Term, sign_of
+from likewise.queries import ByImage, ByKey, ByMarks, ByText, Query, Term, sign_of
 from likewise.queries.reranking import explained
 from likewise.rerank import Chain
 from likewise.show import Answer, Asked, copies_text, odds_text, score_text
@@ -80,7 +80,22 @@ class Hits(Sequence[Hit]):
             told.append("itself left out")
         elif count:
             told.append(f"without the {'image' if count == 1 else f'{count} images'} that it names")
+        gone = len(self.missing)
+        if gone:
+            told.append(f"without {gone} marked {'image that is' if gone == 1 else 'images that are'} gone")
         return ", ".join(told + self._told_of_chance())
+
+    @property
+    def missing(self) -> list[str]:
+        """Marked images, by key, that are no longer in the collection and did not count."""
+        marked = [term.part for term in self.query.terms if isinstance(term.part, ByMarks)]
+        every = [part.marks for part in marked] + ([self.query.marks] if self.query.marks else [])
+        known = [key for marks in every for key in (*marks.liked, *marks.disliked) if not self._is_live(key)]
+        return [*(key for part in marked for key in part.missing), *known]
+
+    def _is_live(self, key: str) -> bool:
+        known = self._collection.store.known(key)
+        return known is not None and known.live
 
     def _told_of_chance(self) -> list[str]:
         count = len(self.by_chance)
@@ -108,8 +123,8 @@ class Hits(Sequence[Hit]):
         part, away = term.part, term.weight < 0
         weight = "" if abs(term.weight) == 1 or len(self.query.terms) == 1 else f"{abs(term.weight):.3g}"
         title = f"{sign_of(term) if number or away else 'query'} {weight}".strip()
-        if isinstance(part, ByText):
-            return Asked(title, "", None, part.words, away)
+        if isinstance(part, ByText | ByMarks):
+            return Asked(title, "", None, part.name, away)
         shown = pictures.of_part(self._collection.store, part, side, self._collection.limits)
         return Asked(title, part.name, shown, away=away)
 
@@ -157,6 +172,7 @@ class Hits(Sequence[Hit]):
         """The query and the hits as plain values."""
         hits = [
             {"rank": hit.rank, "score": hit.score, "inliers": hit.inliers, "chance": hit.chance, "path": hit.path}
+            | ({"layers": dict(hit.layers)} if hit.layers else {})
             | {
                 "row": hit.row,
                 "folded": [{"key": each.key, "score": each.score, "path": each.path} for each in hit.folded],
@@ -175,13 +191,14 @@ class Hits(Sequence[Hit]):
             "significance": self.significance,
             "hits": hits,
             "by_chance": by_chance,
-        }
+        } | ({} if self.query.marks is None else asdict(self.query.marks))
 
 
 def _told(term: Term) -> dict[str, object]:
     part, kind = term.part, _KINDS[type(term.part)]
     region = {"region": list(part.region)} if isinstance(part, ByImage) and part.region is not None else {}
-    return {"kind": kind, "name": part.name, "weight": term.weight} | region
+    marks = asdict(part.marks) | {"missing": part.missing} if isinstance(part, ByMarks) else {}
+    return {"kind": kind, "name": part.name, "weight": term.weight} | region | marks
 
 
-_KINDS = {ByImage: "image", ByText: "text", ByKey: "key"}
+_KINDS = {ByImage: "image", ByText: "text", ByKey: "key", ByMarks: "marks"}

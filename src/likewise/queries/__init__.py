@@ -8,6 +8,7 @@ from typing import Self, TypeAlias
 
 from likewise.errors import BadArgument
 from likewise.images import Box
+from likewise.teaching import Marks
 
 MOST_PARTS = 256  # of one query: its pictures are held in memory together
 _MOST_NAMED = 8
@@ -54,7 +55,27 @@ class ByKey:
         return f"key:{self.key}"
 
 
-Part: TypeAlias = ByImage | ByText | ByKey
+@dataclass(frozen=True, slots=True)
+class ByMarks:
+    """What is learnt from marked images of the gallery, named or not: docs/teaching.md.
+
+    Attributes:
+        marks: Which images, and how.
+        concept: The name that it was saved under; empty where it was not.
+        missing: Marked images that are gone already, and do not count.
+    """
+
+    marks: Marks
+    concept: str = ""
+    missing: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """To print."""
+        return f"concept:{self.concept}" if self.concept else str(self.marks)
+
+
+Part: TypeAlias = ByImage | ByText | ByKey | ByMarks
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +93,7 @@ class Query:
     Attributes:
         terms: At least one; their order only decides how the query is named and shown.
         with_self: Whether gallery images that the query names may be among its own hits.
+        marks: What a person said of its hits; they move the point. None where nobody said anything.
 
     Raises:
         BadArgument: If there are no terms or more than `MOST_PARTS`, or a weight is zero or not finite.
@@ -83,6 +105,7 @@ class Query:
 
     terms: tuple[Term, ...]
     with_self: bool = False
+    marks: Marks | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.terms) <= MOST_PARTS:
@@ -102,15 +125,24 @@ class Query:
         told = [f"{sign_of(term)} {_counted(term)}" for term in self.terms[:_MOST_NAMED]]
         text = " ".join(told).removeprefix("+ ")
         more = len(self.terms) - _MOST_NAMED
-        return f"{text} + {more} more" if more > 0 else text
+        whole = f"{text} + {more} more" if more > 0 else text
+        return whole if self.marks is None else f"{whole}, taught by {self.marks}"
+
+    @property
+    def is_taught(self) -> bool:
+        """Whether marks have a say in where it stands."""
+        return self.marks is not None or any(isinstance(term.part, ByMarks) for term in self.terms)
 
     @property
     def left_out(self) -> frozenset[str]:
-        """The keys of gallery images that are not shown as hits of their own query."""
+        """The keys of gallery images that are not shown as hits of their own query: those it names, and those that are disliked."""
         if self.with_self:
             return frozenset()
-        keys = (term.part.key for term in self.terms if not isinstance(term.part, ByText))
-        return frozenset(key for key in keys if key)
+        keys = {term.part.key for term in self.terms if isinstance(term.part, ByImage | ByKey)}
+        keys.update(
+            *(term.part.marks.disliked for term in self.terms if isinstance(term.part, ByMarks) and term.weight > 0)
+        )
+        return frozenset(keys | set(self.marks.disliked if self.marks else ())) - {""}
 
 
 def sign_of(term: Term) -> str:

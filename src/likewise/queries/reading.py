@@ -12,7 +12,7 @@ from typing import TypeAlias
 from likewise import images, sources
 from likewise.encoders import Encoder, TextEncoder
 from likewise.errors import BadArgument, BadImage, SourceError
-from likewise.queries import MOST_PARTS, ByImage, ByKey, ByText, Part, Query, Term, syntax
+from likewise.queries import MOST_PARTS, ByImage, ByKey, ByMarks, ByText, Part, Query, Term, syntax
 from likewise.queries.syntax import Region, Spelled
 from likewise.sources import Source, paths, web
 from likewise.stores import Store
@@ -33,12 +33,14 @@ class Reader:
         encoder: Loads the model; called where it depends on it whether something can be words.
         limits: Of the decoder.
         standard_input: Reads what `-` stands for; None where it stands for nothing.
+        concept: What was saved under a name; None where nothing can be.
     """
 
     store: Store
     encoder: Callable[[], Encoder]
     limits: images.Limits
     standard_input: Callable[[], bytes] | None = None
+    concept: Callable[[str], ByMarks] | None = None
 
     def one(
         self,
@@ -122,6 +124,10 @@ class Reader:
             if not isinstance(self.encoder(), TextEncoder):
                 raise BadArgument(f"{spelled.name}: {self._has_no_text()}")
             return ByText(spelled.name)
+        if spelled.kind == "concept":
+            if self.concept is None:
+                raise BadArgument(f"{spelled}: there are no concepts here: name a picture")
+            return self.concept(spelled.name)
         if spelled.kind == "key":
             if spelled.region is None:
                 return ByKey(spelled.name)
@@ -152,7 +158,7 @@ class Reader:
         """
         readings = syntax.spellings(text)
         for spelled in readings:
-            if spelled.kind == "text":
+            if spelled.kind in ("text", "concept"):
                 return spelled
             if spelled.kind != "key" and self._is_place(spelled.name):
                 return replace(spelled, kind="image")

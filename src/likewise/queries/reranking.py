@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from likewise import images, sources
 from likewise.filters import Filter
-from likewise.queries import ByImage, ByKey, ByText, Part, Query
+from likewise.queries import ByImage, ByKey, Query
 from likewise.rerank import Arrays, Asked, Chain, Correspondences, Matcher, Original
 from likewise.stores import Snapshot, Store
 from likewise.types import Embeddings, Hit, Metric, Rows, Scores
@@ -94,7 +94,7 @@ def explained(
 def originals_of(query: Query, store: Store, limits: images.Limits) -> list[Original]:
     """The pictures that hits of a query should resemble: those that it does not lead away from."""
     parts = (term.part for term in query.terms if term.weight > 0)
-    return [_original(part, store, limits) for part in parts if not isinstance(part, ByText)]
+    return [_original(part, store, limits) for part in parts if isinstance(part, ByImage | ByKey)]
 
 
 def located(store: Store, key: str, sha256: str, limits: images.Limits) -> Original:
@@ -107,12 +107,11 @@ def located(store: Store, key: str, sha256: str, limits: images.Limits) -> Origi
     return Original(read, sha256, limits)
 
 
-def _original(part: Part, store: Store, limits: images.Limits) -> Original:
+def _original(part: ByImage | ByKey, store: Store, limits: images.Limits) -> Original:
     if isinstance(part, ByKey):
         known = store.known(part.key)
         record = None if known is None else known.record
         return located(store, part.key, record.content_sha256 if record else "", limits)
-    assert isinstance(part, ByImage)  # noqa: S101 - words were left out
     return Original.of(part.data if part.region is None else images.cut(part.data, part.region, limits), limits)
 
 

@@ -1,4 +1,4 @@
-"""How one part of a query is written: `[text:|image:|file:|key:]NAME[@x,y,width,height][=WEIGHT]`.
+"""How one part of a query is written: `[text:|image:|file:|key:|concept:]NAME[@x,y,width,height][=WEIGHT]`.
 
 Nothing here looks at files. A name may itself hold `@` or `=`, so a text has several readings; whoever knows what exists
 takes the first that does, and the longest name comes first.
@@ -14,9 +14,9 @@ from typing import Literal, Self, TypeAlias
 from likewise.errors import BadArgument
 from likewise.images import Box
 
-Kind: TypeAlias = Literal["", "text", "image", "key"]
+Kind: TypeAlias = Literal["", "text", "image", "key", "concept"]
 
-_PREFIXES: dict[str, Kind] = {"text": "text", "image": "image", "file": "image", "key": "key"}
+_PREFIXES: dict[str, Kind] = {"text": "text", "image": "image", "file": "image", "key": "key", "concept": "concept"}
 _NUMBER = r"(?:\d+\.?\d*|\.\d+)"
 _WEIGHT = re.compile(rf"(?s)(.+)=([+-]?{_NUMBER})")
 _REGION = re.compile(rf"(?s)(.+)@({_NUMBER}%?(?:,{_NUMBER}%?){{3}})")
@@ -88,14 +88,14 @@ class Spelled:
 
     def __str__(self) -> str:
         """As a person names it: without the weight."""
-        name = f"key:{self.name}" if self.kind == "key" else self.name
+        name = f"{self.kind}:{self.name}" if self.kind in ("key", "concept") else self.name
         return f"{name}@{self.region}" if self.region else name
 
 
 def spellings(text: str) -> list[Spelled]:
     """All readings of one part, the one with the longest name first.
 
-    Words have no region, so what `text:` begins has one reading.
+    Words and concepts have no region, so what `text:` or `concept:` begins has one reading.
 
     Raises:
         BadArgument: If there is no name.
@@ -109,7 +109,7 @@ def spellings(text: str) -> list[Spelled]:
     if not name.strip():
         raise BadArgument(f"{text!r} names nothing: write what to look for behind it")
     whole = Spelled(kind, name)
-    if kind == "text":
+    if kind in ("text", "concept"):
         return [_without_weight(whole) or whole]
     found = [whole]
     for shorter in (_without_weight, _without_region):

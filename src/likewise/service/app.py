@@ -19,7 +19,8 @@ from likewise.service.decoding.inline import InlineDecoder
 from likewise.service.galleries import Galleries
 from likewise.service.gate import Gate
 from likewise.service.guard import Browsers, Guard
-from likewise.service.routes import collections, health, images, pages, search, uploads
+from likewise.service.mapping import Maps
+from likewise.service.routes import collections, health, images, map, pages, search, teach, uploads  # noqa: A004 - named after the noun
 from likewise.service.searching import Searching
 from likewise.service.settings import Settings
 from likewise.service.state import Service
@@ -33,6 +34,8 @@ _ROUTERS = (
     uploads.router,
     images.router,
     collections.router,
+    teach.router,
+    map.router,
     health.router,
     pages.router,
 )
@@ -93,6 +96,7 @@ def _service(settings: Settings) -> Service:
         strengths=Strengths(threads),
         telemetry=telemetry,
         threads=threads,
+        maps=Maps(),
     )
 
 
@@ -106,5 +110,6 @@ def _load(service: Service) -> None:
 async def _close(service: Service) -> None:
     await service.decoder.close()
     service.searching.close()
+    service.maps.close()
     service.threads.shutdown()
     service.galleries.close()

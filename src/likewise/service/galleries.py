@@ -8,9 +8,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from likewise.collection import Collection, home
+from likewise.collection import Collection
+from likewise.collection.places import place_of
 from likewise.errors import LikewiseError, NoCollection
 from likewise.service.problems import Refusal
+from likewise.stores.home import Place
 from likewise.stores.local import database
 
 
@@ -30,13 +32,13 @@ class Gallery:
 class Galleries:
     """See above; threads may share it."""
 
-    def __init__(self, folders: Sequence[Path]) -> None:
+    def __init__(self, folders: Sequence[Path | str]) -> None:
         """Open all.
 
         Raises:
             NoCollection: If one is none.
         """
-        self._homes = dict(zip(names_of(folders), map(home, folders), strict=True))
+        self._homes = dict(zip(names_of(folders), map(place_of, folders), strict=True))
         self._open = {
             name: (_stamp(place), Gallery(name, Collection.open(place))) for name, place in self._homes.items()
         }
@@ -89,12 +91,12 @@ class Galleries:
             gallery.collection.close()
 
 
-def names_of(folders: Sequence[Path]) -> list[str]:
-    """A name for each folder: its own, with a number behind it where two have the same."""
+def names_of(folders: Sequence[Path | str]) -> list[str]:
+    """A name for each: that of the folder, or the last part of an address, with a number behind it where two have the same."""
     names: list[str] = []
     for folder in folders:
-        place = home(folder)
-        stem = place.resolve().parent.name or "collection"
+        place = place_of(folder)
+        stem = (place.resolve().parent.name if isinstance(place, Path) else place.rpartition("/")[2]) or "collection"
         name, number = stem, 1
         while name in names:
             number += 1
@@ -103,8 +105,10 @@ def names_of(folders: Sequence[Path]) -> list[str]:
     return names
 
 
-def _stamp(place: Path) -> tuple[int, int]:
-    """Which file the database is: an other one means another collection, not a change of this one."""
+def _stamp(place: Place) -> tuple[int, int]:
+    """Which file the database is: another one means another collection, not a change of this one. On Milvus one name is one collection."""
+    if isinstance(place, str):
+        return 0, 0
     try:
         facts = (place / database.FILE_NAME).stat()
     except OSError as error:

@@ -125,7 +125,7 @@ class SearchRequest(Options):
 class QueryPart(BaseModel):
     """A part of the query, as it was understood."""
 
-    kind: Literal["image", "text", "key", "url", "concept"]
+    kind: Literal["image", "text", "key", "url", "concept", "marks"]
     name: str
     weight: float
     region: list[int] | None = Field(default=None, description="Left, top, width and height in pixels.")
@@ -171,6 +171,9 @@ class SearchHit(ImageInfo):
     )
     strength: Strength | None = Field(description="In a word, from the chance; null where nobody can tell.")
     folded: list[Copy]
+    layers: dict[str, float] | None = Field(
+        default=None, description="Of a search with weights for layers: how alike the two are by each (cosine)."
+    )
 
 
 class ChanceHit(ImageInfo):
@@ -266,6 +269,8 @@ class CollectionInfo(BaseModel):
     metric: Metric
     can: Can
     layers: list[str] = Field(description="Names of the parts of a mixed embedding; empty where it is of one part.")
+    layer_weights: list[float] = Field(description="The share of each in the model's own score; they add up to 1.")
+    why_no_layers: str | None = Field(description="Why they cannot be weighed; null where they can.")
     default_k: int
 
 

@@ -32,6 +32,7 @@ class Wish:
     where: str | None = None
     significance: float | None = None
     fold: bool = False
+    layers: tuple[tuple[str, float], ...] = ()
 
     @property
     def is_plain(self) -> bool:
@@ -189,6 +190,7 @@ def _searched(line: _Line, asked: Sequence[_Asked]) -> Sequence[_Done]:
         significance=wish.significance,
         fold=wish.fold,
         embedded=known,
+        layers=dict(wish.layers) if wish.layers else None,
     )
     answers = list(found)
     seconds = perf_counter() - began

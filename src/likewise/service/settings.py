@@ -19,7 +19,7 @@ class Settings:
     """How the service is set up; nothing else configures it.
 
     Attributes:
-        folders: Those that hold a collection; the first one answers where a request names none.
+        folders: Those that hold a collection, or addresses of Milvus; the first one answers where a request names none.
         host: The address that is listened on.
         port: 0 takes a free one.
         tokens: The file of tokens; None where everybody on this machine may ask.
@@ -41,7 +41,7 @@ class Settings:
         drain_s: How long a stopping service goes on with what it has taken.
     """
 
-    folders: tuple[Path, ...]
+    folders: tuple[Path | str, ...]
     host: str = "127.0.0.1"
     port: int = 8765
     tokens: Path | None = None

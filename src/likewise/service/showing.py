@@ -26,6 +26,7 @@ def hit(gallery: Gallery, found: Hit, rank: int, strength: Strength | None) -> m
             "chance": found.chance,
             "inliers": found.inliers,
             "strength": strength,
+            "layers": dict(found.layers) if found.layers else None,
             "folded": [_facts(gallery, each.record) | {"score": each.score} for each in found.folded],
         }
     )

@@ -15,6 +15,7 @@ from likewise.types import Image, Recipe
 if TYPE_CHECKING:
     from likewise.service.galleries import Galleries
     from likewise.service.gate import Gate
+    from likewise.service.mapping import Maps
     from likewise.service.searching import Searching
     from likewise.service.settings import Settings
     from likewise.service.strengths import Strengths
@@ -89,6 +90,7 @@ class Service:
     strengths: Strengths
     telemetry: Telemetry
     threads: Executor
+    maps: Maps
 
 
 def service_of(request: Request) -> Service:

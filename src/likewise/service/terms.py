@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from likewise.encoders import TextEncoder
-from likewise.queries import ByImage, ByKey, ByText, Part, Query
+from likewise.queries import ByImage, ByKey, ByMarks, ByText, Part, Query
 from likewise.queries import Term as Weighted
 from likewise.queries.syntax import Region
 from likewise.service import models
 from likewise.service.galleries import Gallery
 from likewise.service.problems import Refusal
 from likewise.service.state import Service
+from likewise.teaching import Marks
 from likewise.types import Image, Record
 
 
@@ -45,8 +46,13 @@ async def understood(
     """
     named = {term.file for term in asked.query if isinstance(term, models.FileTerm)}
     terms = [*asked.query, *(models.FileTerm(file=part) for part in files if part not in named)]
+    marks = Marks(tuple(asked.liked), tuple(asked.disliked)) if asked.liked or asked.disliked else None
+    if not terms and marks is not None:
+        return Understood(Query((Weighted(ByMarks(marks)),), with_self=asked.with_self), {})
     if not terms:
-        raise Refusal("bad-argument", "nothing to look for: name at least one term in `query`, or send a picture")
+        raise Refusal(
+            "bad-argument", "nothing to look for: name at least one term in `query` or in `liked`, or send a picture"
+        )
     if len(terms) > service.settings.max_query_terms:
         raise Refusal("bad-argument", f"{len(terms)} terms: name at most {service.settings.max_query_terms}")
     for term in terms:
@@ -55,7 +61,7 @@ async def understood(
     found = await asyncio.gather(*(_part(service, gallery, term, files) for term in terms))
     made = tuple(Weighted(part, term.weight) for (part, _), term in zip(found, terms, strict=True))
     pixels = {part: shown for part, shown in found if shown is not None and isinstance(part, ByImage)}
-    return Understood(Query(made, with_self=asked.with_self), pixels)
+    return Understood(Query(made, with_self=asked.with_self, marks=marks), pixels)
 
 
 async def _part(
@@ -64,7 +70,7 @@ async def _part(
     if isinstance(term, models.TextTerm):
         return _words(gallery, term.text), None
     if isinstance(term, models.ConceptTerm):
-        raise Refusal("unknown-name", f"there is no concept {term.concept!r}")
+        return gallery.collection.concepts.part(term.concept), None
     if isinstance(term, models.UrlTerm):
         raise Refusal("not-allowed", "this server fetches no addresses: send the picture itself")
     region = None if term.region is None else Region.parse(term.region)

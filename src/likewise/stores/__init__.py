@@ -98,6 +98,11 @@ class Snapshot(Protocol):
         """(n,) the rows that a search can return, rising."""
         ...
 
+    @property
+    def state(self) -> str:
+        """16 hexadecimal digits, others for every other state of the whole gallery; a part has those of the whole."""
+        ...
+
     def nearest(self, queries: Embeddings, k: int, metric: Metric | None = None) -> tuple[Scores, Rows]:
         """See `Store.nearest`."""
         ...
@@ -170,8 +175,20 @@ class Store(Protocol):
         """Whether the user asked that this image stays out."""
         ...
 
-    def records(self, prefix: str = "", where: Filter | None = None) -> Iterator[tuple[int, Record]]:
-        """(row, record) of every image that a search can return, that passes, and whose key begins with `prefix`, in row order."""
+    def records(
+        self, prefix: str = "", where: Filter | None = None, *, after: int = -1
+    ) -> Iterator[tuple[int, Record]]:
+        """(row, record) of every image that a search can return, that passes, and whose key begins with `prefix`, in row order.
+
+        Args:
+            prefix: Of keys.
+            where: The filter.
+            after: Only rows behind this one.
+        """
+        ...
+
+    def row_of(self, key: str) -> int | None:
+        """Where an image stands in the order of the gallery; None if no search can return it."""
         ...
 
     def skipped(self) -> list[Skipped]:

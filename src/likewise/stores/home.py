@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias
@@ -60,6 +60,10 @@ class HomeWriter(Writer, Protocol):
 
     def note_index(self, wish: Wish) -> None:
         """Remember which index the collection is to have."""
+        ...
+
+    def note_layer_dims(self, dims: Sequence[int]) -> None:
+        """Remember how many numbers of an embedding come from each layer of a mix."""
         ...
 
 
@@ -161,8 +165,22 @@ class Home(Store, Protocol):
         """(q,) how much of their ten true nearest a search finds for some of the images; None where searches are exact."""
         ...
 
+    @property
+    def layer_dims(self) -> list[int]:
+        """How many numbers of an embedding come from each layer of a mix, in order; empty where nobody noted it."""
+        ...
+
     def keep_file(self, path: Path) -> None:
         """Keep a small file of `folder` wherever the collection is kept."""
+        ...
+
+    def fetch_file(self, name: str, *, again: bool = False) -> bool:
+        """Have a small file of the collection in `folder`, if it keeps one of this name.
+
+        Args:
+            name: Of the file.
+            again: Also where it is there already, as others may have kept a newer one.
+        """
         ...
 
     def write(self, *, wait_s: float = 0.0) -> AbstractContextManager[HomeWriter]:

@@ -41,7 +41,9 @@ with store.write() as writer:
 """
 
 
-def test_every_acknowledged_row_is_there_after_the_server_was_killed(milvus_server_address: str, server: Server) -> None:
+def test_every_acknowledged_row_is_there_after_the_server_was_killed(
+    milvus_server_address: str, server: Server
+) -> None:
     program = WRITER.format(path=sys.path, address=milvus_server_address)
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

@@ -33,7 +33,10 @@ class TorchEncoder:
     Attributes:
         module: Normalised pixels (n, 3, side, side) float32 → embeddings (n, dim): all that `encode` computes behind
             `images.normalise`. `torch.export` takes it.
+        layer_dims: How many numbers of an embedding come from each part of a mix, in order; empty where there is one part.
     """
+
+    layer_dims: tuple[int, ...] = ()
 
     def __init__(self, module: Whole, card: Card, device: torch.device, *, channels_last: bool = False) -> None:
         self.module = module.eval()
@@ -120,7 +123,10 @@ def load(name: Name, wish: Wish) -> TorchEncoder:
     module = Whole(several)
     if network.text is not None and not name.parts:
         return ImageTextEncoder(module, card, device, channels_last=network.channels_last, text=network.text)
-    return TorchEncoder(module, card, device, channels_last=network.channels_last)
+    encoder = TorchEncoder(module, card, device, channels_last=network.channels_last)
+    if len(name.parts) > 1:
+        encoder.layer_dims = _layer_dims(several, network)
+    return encoder
 
 
 def together(names: Sequence[Name], wish: Wish) -> Layers:
@@ -168,6 +174,15 @@ def _read(
     several = Several(taps, [each.head for each in made], names[0].flip, names[0].scales).eval()
     dims = [int(rows.shape[1]) for rows in cast("list[Tensor]", _tried(several, black, network))]
     return network, device, several, made, dims
+
+
+def _layer_dims(several: Several, network: Network) -> tuple[int, ...]:
+    """How long the parts of the one embedding are, tried out on one black picture."""
+    black = torch.zeros(1, 3, network.recipe.side, network.recipe.side, device=next(several.parameters()).device)
+    read = _tried(several.taps, black, network)
+    (head,) = several.heads
+    with torch.inference_mode():
+        return tuple(int(reader(read).shape[1]) for reader in cast("Any", head).readers)
 
 
 def _tried(module: nn.Module, black: Tensor, network: Network) -> object:

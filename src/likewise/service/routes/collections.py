@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 
+from likewise.collection import Collection
 from likewise.encoders import TextEncoder, catalogue
+from likewise.errors import BadArgument
 from likewise.filters.summary import FieldSummary
+from likewise.layers import Slice
 from likewise.service import models
 from likewise.service.galleries import Gallery
 from likewise.service.parameters import COLLECTION, WHERE
@@ -103,6 +107,7 @@ async def told(service: Service, gallery: Gallery) -> models.CollectionInfo:
     card = held.store.card
     encoder = await loop.run_in_executor(service.threads, lambda: held.encoder)
     count = len(held)
+    parts, why = await loop.run_in_executor(service.threads, _layers, held)
     return models.CollectionInfo(
         name=gallery.name,
         images=count,
@@ -126,13 +131,22 @@ async def told(service: Service, gallery: Gallery) -> models.CollectionInfo:
             write=service.settings.writable,
             urls=service.settings.allow_urls,
             significance=count >= FEWEST,
-            teach=False,
-            map=False,
-            layers=False,
+            teach=count > 0 and (card.unit or card.metric == "cosine"),
+            map=count > 1,
+            layers=bool(parts),
         ),
-        layers=[],
+        layers=[part.name for part in parts],
+        layer_weights=[part.weight for part in parts],
+        why_no_layers=why,
         default_k=_DEFAULT_K,
     )
+
+
+def _layers(held: Collection) -> tuple[Sequence[Slice], str | None]:
+    try:
+        return held.layers(), None
+    except BadArgument as error:
+        return (), str(error)
 
 
 def _field(each: FieldSummary) -> models.FieldInfo:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request
 from fastapi import Query as InQuery
 
-from likewise.queries import ByImage, ByKey, ByText, Query
+from likewise.queries import ByImage, ByKey, ByMarks, ByText, Query
 from likewise.queries import Term as Weighted
 from likewise.service import bodies, models, showing
 from likewise.service.galleries import Gallery
@@ -22,6 +22,8 @@ from likewise.service.terms import File, understood
 from likewise.types import Hit, Skipped
 
 router = APIRouter(prefix="/v1", tags=["search"])
+
+_KINDS = {ByImage: "image", ByKey: "key", ByText: "text"}
 
 _BODY: dict[str, Any] = {
     "requestBody": {
@@ -83,7 +85,9 @@ async def search(request: Request, options: Annotated[models.SearchOptions, InQu
 async def _found(
     service: Service, gallery: Gallery, asked: models.SearchRequest, files: Mapping[str, File], times: Times
 ) -> tuple[Query, Answer | Skipped]:
-    wish, began = Wish(asked.metric, asked.rerank, asked.where, asked.significance, asked.fold), perf_counter()
+    layers = tuple(sorted((asked.layers or {}).items()))
+    wish = Wish(asked.metric, asked.rerank, asked.where, asked.significance, asked.fold, layers)
+    began = perf_counter()
     with service.searching.expecting():
         read = await understood(service, gallery, asked, files)
     times.decode = perf_counter() - began
@@ -125,15 +129,15 @@ def _strengths(
 ) -> list[Strength | None]:
     """A word for each hit: of single pictures by the model's own metric, or as far as the hits themselves tell."""
     own = asked.metric in (None, gallery.collection.store.card.metric)
-    single = len(query.terms) == 1 and query.terms[0].weight > 0 and not isinstance(query.terms[0].part, ByText)
-    if asked.significance is not None or asked.rerank is not None or not own or not single:
+    single = len(query.terms) == 1 and query.terms[0].weight > 0 and isinstance(query.terms[0].part, ByImage | ByKey)
+    other = asked.significance is not None or asked.rerank is not None or bool(asked.layers) or query.is_taught
+    if other or not own or not single:
         return [in_a_word(hit.chance, hit.inliers) for hit in hits]
     return service.strengths.told(gallery, hits)
 
 
 def _part(term: Weighted) -> models.QueryPart:
     part = term.part
-    kind = "image" if isinstance(part, ByImage) else "key" if isinstance(part, ByKey) else "text"
+    kind = _KINDS[type(part)] if not isinstance(part, ByMarks) else "concept" if part.concept else "marks"
     region = list(part.region) if isinstance(part, ByImage) and part.region is not None else None
-    assert isinstance(part, ByImage | ByKey | ByText)  # noqa: S101 - there are no others
     return models.QueryPart(kind=kind, name=part.name, weight=term.weight, region=region)  # type: ignore[arg-type]

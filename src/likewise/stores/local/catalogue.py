@@ -62,6 +62,12 @@ class Catalogue:
         told: list[str] = json.loads(self._manifest().get("computed_by", "[]"))
         return told
 
+    @property
+    def layer_dims(self) -> list[int]:
+        """How many numbers of an embedding come from each layer of a mix, in order; empty where nobody noted it."""
+        told: list[int] = json.loads(self._manifest().get("layer_dims", "[]"))
+        return told
+
     def __len__(self) -> int:
         return int(self._one(f"SELECT count(*) FROM images WHERE state = {database.LIVE}"))
 

@@ -80,6 +80,11 @@ class LocalSnapshot:
         """See `Snapshot.live`."""
         return np.flatnonzero(self._view.live if self._part is None else self._view.live & self._part.mask)
 
+    @property
+    def state(self) -> str:
+        """See `Snapshot.state`."""
+        return self._view.state(self._store.card.fingerprint)
+
     def nearest(self, queries: Embeddings, k: int, metric: Metric | None = None) -> tuple[Scores, Rows]:
         """See `Snapshot.nearest`."""
         return self._store.nearest_in(self._view, queries, k, metric, self._part)
@@ -105,7 +110,7 @@ class LocalSnapshot:
             if name in known:
                 return known[name]
             on_disk = lasting and self._part is None and len(view.codes) >= _WORTH_A_FILE
-            state = view.state(self._store.card.fingerprint) if on_disk else ""
+            state = self.state if on_disk else ""
             found = derived.load(self._folder, name, state) if on_disk else None
             if found is None:
                 found = make()
@@ -121,10 +126,10 @@ class LocalSnapshot:
     def note(self, name: str, arrays: Mapping[str, NDArray[np.generic]]) -> None:
         """See `Snapshot.note`; what was left lies in the folder `derived`, and of a part nothing is."""
         if self._part is None:
-            derived.keep(self._folder, name, self._view.state(self._store.card.fingerprint), arrays)
+            derived.keep(self._folder, name, self.state, arrays)
 
     def noted(self, name: str) -> Mapping[str, NDArray[np.generic]] | None:
         """See `Snapshot.noted`."""
         if self._part is not None:
             return None
-        return derived.load(self._folder, name, self._view.state(self._store.card.fingerprint))
+        return derived.load(self._folder, name, self.state)

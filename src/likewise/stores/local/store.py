@@ -108,6 +108,10 @@ class LocalStore(Catalogue):
     def keep_file(self, path: Path) -> None:
         """See `Home.keep_file`: what lies in the folder is kept."""
 
+    def fetch_file(self, name: str, *, again: bool = False) -> bool:
+        """See `Home.fetch_file`: what is kept lies in the folder."""
+        return (self.folder / name).exists()
+
     @property
     def kept_as(self) -> str:
         """How embeddings are kept, such as `float32` or `pq:64`."""

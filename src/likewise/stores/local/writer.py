@@ -129,6 +129,13 @@ class LocalWriter:
                     "INSERT OR REPLACE INTO manifest VALUES ('computed_by', ?)", (json.dumps([*names, told]),)
                 )
 
+    def note_layer_dims(self, dims: Sequence[int]) -> None:
+        """Remember how many numbers of an embedding come from each layer of a mix."""
+        with self._transaction():
+            self._database.execute(
+                "INSERT OR REPLACE INTO manifest VALUES ('layer_dims', ?)", (json.dumps(list(dims)),)
+            )
+
     def note_index(self, wish: Wish) -> None:
         """Remember which index the collection is to have; `LocalStore.bring_index_up_to_date` makes it so."""
         with self._transaction():

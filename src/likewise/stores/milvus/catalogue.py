@@ -56,6 +56,7 @@ class State:
         base: Where keys without a root lie; the address itself where the collection was made on the server.
         created_at: ISO 8601, UTC.
         computed_by: What computed the embeddings.
+        layer_dims: Numbers of an embedding that come from each layer of a mix.
         wish: Which index the owner wants, as `Wish.to_json` tells it.
         index: What is there; see `indexing`.
     """
@@ -72,6 +73,7 @@ class State:
     base: str = ""
     created_at: str = ""
     computed_by: tuple[str, ...] = ()
+    layer_dims: tuple[int, ...] = ()
     wish: str = ""
     index: Mapping[str, Any] | None = None
 
@@ -83,7 +85,7 @@ class State:
     def from_json(cls, text: str) -> State:
         """What `to_json` wrote."""
         told = json.loads(text)
-        return cls(**told | {"computed_by": tuple(told["computed_by"])})
+        return cls(**told | {name: tuple(told.get(name, ())) for name in ("computed_by", "layer_dims")})
 
 
 @dataclass(frozen=True, slots=True)

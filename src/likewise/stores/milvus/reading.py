@@ -78,7 +78,13 @@ class Gallery:
         return sorted(found, key=lambda version: (version.row, version.id))
 
     def pages(
-        self, state: State, where: Filter | None = None, *, columns: Sequence[str] = RECORD, rows: int = _PAGE_ROWS
+        self,
+        state: State,
+        where: Filter | None = None,
+        *,
+        columns: Sequence[str] = RECORD,
+        rows: int = _PAGE_ROWS,
+        after: int = -1,
     ) -> Iterator[list[Row]]:
         """The live images that pass, in row order, page by page.
 
@@ -87,10 +93,11 @@ class Gallery:
             where: The filter.
             columns: What is wanted of each; `record` comes along where the filter must be finished on our side.
             rows: Of a page, at the most.
+            after: Only rows behind this one.
         """
         asked = filtering.condition(where)
         wanted = tuple(dict.fromkeys((*columns, "row", *(() if asked.exact else ("record",)))))
-        for start in range(0, state.next_row, rows):
+        for start in range(after + 1, state.next_row, rows):
             told = filtering.joined(f"row >= {start} and row < {start + rows}", alive(state.commit), asked.text)
             found = self.remote.query(self.name, told, wanted, state.written_at)
             if where is not None and not asked.exact:

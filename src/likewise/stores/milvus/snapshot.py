@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import zipfile
 from collections.abc import Callable, Mapping
@@ -32,6 +33,12 @@ class MilvusSnapshot:
         """See `Snapshot.live`."""
         found = self.remembered(_LIVE, lambda: {"rows": self._store.gallery.live(self._view.state, self._where)})
         return np.asarray(found["rows"], np.int64)
+
+    @property
+    def state(self) -> str:
+        """See `Snapshot.state`."""
+        told = f"{self._store.place} {self._store.card.fingerprint} {self._view.state.commit}"
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
 
     def nearest(self, queries: Embeddings, k: int, metric: Metric | None = None) -> tuple[Scores, Rows]:
         """See `Snapshot.nearest`."""

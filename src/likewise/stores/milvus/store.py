@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -27,7 +27,7 @@ from likewise.stores.milvus.columns import RECORD, VERSIONS, at, number_of, reco
 from likewise.stores.milvus.indexing import Built
 from likewise.stores.milvus.reading import Gallery, View
 from likewise.stores.milvus.remembering import Asked
-from likewise.stores.milvus.remote import Remote, index_metric
+from likewise.stores.milvus.remote import Remote, Row, index_metric
 from likewise.stores.milvus.searching import Found, nearest
 from likewise.stores.milvus.snapshot import MilvusSnapshot
 from likewise.stores.milvus.writer import MilvusWriter
@@ -141,6 +141,11 @@ class MilvusStore:
         return list(self.view().state.computed_by)
 
     @property
+    def layer_dims(self) -> list[int]:
+        """See `Home.layer_dims`."""
+        return list(self.view().state.layer_dims)
+
+    @property
     def kept_as(self) -> str:
         """How embeddings are kept."""
         return "float32"
@@ -235,9 +240,16 @@ class MilvusStore:
         """See `Store.is_forgotten`."""
         return bool(self._asked().entries(FORGOTTEN, [key]))
 
-    def records(self, prefix: str = "", where: Filter | None = None) -> Iterator[tuple[int, Record]]:
+    def row_of(self, key: str) -> int | None:
+        """See `Store.row_of`."""
+        found = self._live(key, ("record", "row"))
+        return None if found is None else int(found["row"])
+
+    def records(
+        self, prefix: str = "", where: Filter | None = None, *, after: int = -1
+    ) -> Iterator[tuple[int, Record]]:
         """See `Store.records`."""
-        for page in self.gallery.pages(self.view().state, where, columns=RECORD):
+        for page in self.gallery.pages(self.view().state, where, columns=RECORD, after=after):
             for row in page:
                 record = record_of(row)
                 if record.key.startswith(prefix):
@@ -290,12 +302,15 @@ class MilvusStore:
 
     def embedding(self, key: str) -> Embeddings | None:
         """See `Store.embedding`."""
+        found = self._live(key, ("record", "embedding"))
+        return None if found is None else np.array([found["embedding"]], np.float32)
+
+    def _live(self, key: str, columns: Sequence[str]) -> Row | None:
+        """What is kept of an image that searches can return."""
         state = self.view().state
         asked = f"key_hash == {number_of(key)} and {at(state.commit)} and state == 0"
-        for row in self.gallery.remote.query(self.gallery.name, asked, ("record", "embedding"), state.written_at):
-            if record_of(row).key == key:
-                return np.array([row["embedding"]], np.float32)
-        return None
+        rows = self.gallery.remote.query(self.gallery.name, asked, columns, state.written_at)
+        return next((row for row in rows if record_of(row).key == key), None)
 
     def check(self) -> tuple[int, list[str]]:
         """See `Home.check`: every embedding is read, and what the state says is held against what is there."""
@@ -320,12 +335,13 @@ class MilvusStore:
         """Keep a small file on the server, so that whoever opens the collection has it in `folder`."""
         self.gallery.catalogue.keep_file(path.name, path.read_bytes())
 
-    def fetch_file(self, name: str) -> bool:
-        """Have a small file of the collection in `folder`, if it keeps one of this name."""
+    def fetch_file(self, name: str, *, again: bool = False) -> bool:
+        """See `Home.fetch_file`."""
         path = self.folder / name
-        if not path.exists():
+        if again or not path.exists():
             found = self.gallery.catalogue.file(name)
             if found is None:
+                path.unlink(missing_ok=True)
                 return False
             path.parent.mkdir(parents=True, exist_ok=True)
             draft = path.with_name(f"{name}.{threading.get_ident()}.part")

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-
 from likewise.roots import Roots
 from likewise.stores.local.indexing import Wish
 from likewise.stores.local.writer import demand_fit
@@ -151,6 +150,11 @@ class MilvusWriter:
         if told not in self.state.computed_by:
             with self._transaction() as change:
                 change.state = replace(change.state, computed_by=(*change.state.computed_by, told))
+
+    def note_layer_dims(self, dims: Sequence[int]) -> None:
+        """See `HomeWriter.note_layer_dims`."""
+        with self._transaction() as change:
+            change.state = replace(change.state, layer_dims=tuple(dims))
 
     def note_base(self, base: str) -> None:
         """See `HomeWriter.note_base`: such as the folder of the local collection that this one is a copy of."""
