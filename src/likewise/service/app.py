@@ -14,8 +14,10 @@ from starlette.requests import ClientDisconnect
 
 from likewise import __version__
 from likewise.errors import LikewiseError
+from likewise.pipeline.programs import can_be_had
 from likewise.service import openapi, problems
 from likewise.service.decoding.inline import InlineDecoder
+from likewise.service.decoding.isolated import IsolatedDecoder
 from likewise.service.galleries import Galleries
 from likewise.service.gate import Gate
 from likewise.service.guard import Browsers, Guard
@@ -23,7 +25,7 @@ from likewise.service.mapping import Maps
 from likewise.service.routes import collections, health, images, map, pages, search, teach, uploads  # noqa: A004 - named after the noun
 from likewise.service.searching import Searching
 from likewise.service.settings import Settings
-from likewise.service.state import Service
+from likewise.service.state import Decoder, Service
 from likewise.service.strengths import Strengths
 from likewise.service.telemetry import Counting, Telemetry
 from likewise.service.tokens import Tokens
@@ -90,7 +92,7 @@ def _service(settings: Settings) -> Service:
         settings=settings,
         galleries=Galleries(settings.folders),
         uploads=Uploads(settings.uploads_bytes, settings.uploads_s),
-        decoder=InlineDecoder(settings.limits, threads),
+        decoder=_decoder(settings, threads),
         gate=Gate(settings.queue, settings.deadline_s, telemetry.queue.set, telemetry.refused.inc),
         searching=Searching(settings.workers, settings.batch, settings.window_s, telemetry),
         strengths=Strengths(threads),
@@ -98,6 +100,12 @@ def _service(settings: Settings) -> Service:
         threads=threads,
         maps=Maps(),
     )
+
+
+def _decoder(settings: Settings, threads: ThreadPoolExecutor) -> Decoder:
+    if not can_be_had():
+        return InlineDecoder(settings.limits, threads)
+    return IsolatedDecoder(settings.limits, waiting=settings.queue, deadline_s=settings.deadline_s)
 
 
 def _load(service: Service) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, Self
 
-from likewise.errors import BadArgument, BadImage, LikewiseError
+from likewise.errors import BadArgument, BadImage, LikewiseError, NotAPicture, OverLimit
 from likewise.images import Limits
+from likewise.images.kinds import kind_of
 from likewise.images.limits import check_bytes
 from likewise.pipeline.programs import Process
 from likewise.service.decoding import tasks
@@ -24,20 +25,19 @@ _THREAD_BYTES = 16 << 20  # … the stack and the heap of a thread that a codec 
 _STOPPING = "the service is stopping"
 
 
-class Crowded(LikewiseError):
-    """More pictures wait for a decoder than may: try again in a moment."""
+_ERRORS: Mapping[str, type[LikewiseError]] = {
+    kind.__name__: kind for kind in (BadArgument, BadImage, NotAPicture, OverLimit)
+}
 
 
 class Decoders:
-    """Processes that decode pictures of strangers; threads share them.
+    """Processes that decode pictures of strangers; as many threads may ask at once as want to, each gets one of its own.
 
     A process is started when it is first needed, and again when the one before it died, hung, or took too much memory: that costs
     the picture that it was at, and no other.
 
     Args:
         limits: Of one picture; checked on its header, and its memory also by the system (on Linux).
-        processes: Pictures that are decoded at once.
-        waiting: Pictures that may wait for one of them.
         deadline_s: For one picture, once it has a process.
         work: What a process does with a picture, `module:function`.
     """
@@ -45,8 +45,6 @@ class Decoders:
     def __init__(
         self,
         limits: Limits,
-        processes: int = 2,
-        waiting: int = 256,
         deadline_s: float = 20.0,
         work: str = "likewise.service.decoding.tasks:carry_out",
     ) -> None:
@@ -57,29 +55,26 @@ class Decoders:
             "memory_bytes": limits.max_memory_bytes + _OWN_BYTES + (os.cpu_count() or 1) * _THREAD_BYTES,
             "work": work,
         }
-        self._places = threading.BoundedSemaphore(processes + waiting)
-        self._desks = threading.BoundedSemaphore(processes)
         self._guard = threading.Lock()
         self._idle: list[Process] = []
         self._busy: set[Process] = set()
         self._closed = False
 
-    def made(self, data: bytes, task: Task, *, wait_s: float = 30.0) -> Made:
+    def made(self, data: bytes, task: Task) -> Made:
         """Decode one picture.
 
         Args:
             data: As it came.
             task: What is to be made of it.
-            wait_s: For a process to be free, at most.
 
         Raises:
             BadImage: If nothing can be made of it: no picture, over a limit, or one that its decoder does not survive.
             BadArgument: If a region does not lie in it.
-            Crowded: If too many wait, or no process was free in time.
             LikewiseError: If no process can be started here, or the service is closing.
         """
         check_bytes(len(data), self.limits)
-        with self._place(wait_s), self._process() as process:
+        kind_of(data)  # what is no picture need not wait
+        with self._process() as process:
             return self._asked(process, data, task)
 
     def close(self) -> None:
@@ -98,21 +93,6 @@ class Decoders:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
-
-    @contextmanager
-    def _place(self, wait_s: float) -> Iterator[None]:
-        """One of the places in the queue, and then one of those who decode."""
-        if not self._places.acquire(blocking=False):
-            raise Crowded("too many pictures wait to be decoded: try again in a moment")
-        try:
-            if not self._desks.acquire(timeout=wait_s):
-                raise Crowded(f"no decoder was free within {wait_s:g} s: try again in a moment")
-            try:
-                yield
-            finally:
-                self._desks.release()
-        finally:
-            self._places.release()
 
     @contextmanager
     def _process(self) -> Iterator[Process]:
@@ -169,7 +149,7 @@ class Decoders:
                 raise LikewiseError(_STOPPING)
             raise BadImage(self._why(status, late=clock.rang))
         if "reason" in frame.told:
-            raise (BadArgument if frame.told.get("argument") else BadImage)(str(frame.told["reason"]))
+            raise _ERRORS.get(str(frame.told.get("kind")), BadImage)(str(frame.told["reason"]))
         try:
             return tasks.believed(task, frame.told, frame.data)
         except BadImage:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
@@ -10,6 +9,7 @@ from typing import Any, TypeAlias
 from likewise import images
 from likewise.errors import BadImage
 from likewise.images import Box, Limits
+from likewise.images.writing import webp
 from likewise.queries.syntax import Region
 from likewise.types import Json, Recipe
 
@@ -76,7 +76,7 @@ def carry_out(data: bytes, told: Mapping[str, Any], limits: Limits) -> Made:
     if told["task"] == "size":
         return Made(width, height)
     if told["task"] == "thumbnail":
-        return Made(width, height, images.webp(images.thumbnail(data, told["side"], limits)))
+        return Made(width, height, webp(images.thumbnail(data, told["side"], limits)))
     box = Region.parse(told["region"]).box(width, height)
     part = images.prepare(images.cut(data, box, limits), _recipe(told["recipe"]), limits)
     return Made(width, height, part.pixels.tobytes(), box)

@@ -16,7 +16,6 @@ from typing import Any
 from likewise.errors import BadArgument, BadImage
 from likewise.images import Limits
 from likewise.pipeline.frames import Frame, Pipe, private_pipe
-from likewise.service.decoding import tasks
 
 NO_MEMORY = "needs more memory to decode than one picture may have: save it smaller"
 
@@ -40,12 +39,11 @@ def _serve(pipe: Pipe, settings: Any) -> None:
         try:
             made = work(frame.data, frame.told, limits)
         except (BadImage, BadArgument) as error:
-            pipe.send({"reason": str(error), "argument": isinstance(error, BadArgument)})
+            pipe.send({"kind": type(error).__name__, "reason": str(error)})
         except MemoryError:
-            pipe.send({"reason": NO_MEMORY, "argument": False})
+            pipe.send({"kind": "BadImage", "reason": NO_MEMORY})
         else:
-            told = {"width": made.width, "height": made.height, "shape": list(made.pixels.shape[:2])}
-            pipe.send(told, made.pixels.tobytes())
+            pipe.send({"size": [made.width, made.height], "box": made.box}, made.data)
 
 
 def _listen(pipe: Pipe, frames: SimpleQueue[Frame]) -> None:
@@ -65,8 +63,8 @@ def _confine(memory_bytes: int) -> None:
         wanted[resource.RLIMIT_DATA] = _taken_bytes() + memory_bytes
     for what, most in wanted.items():
         hard = resource.getrlimit(what)[1]
-        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(what, (most, most))
+        allowed = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(what, (allowed, allowed))
 
 
 def _taken_bytes() -> int:
