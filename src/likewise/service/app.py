@@ -18,6 +18,7 @@ from likewise.pipeline.programs import can_be_had
 from likewise.service import openapi, problems
 from likewise.service.decoding.inline import InlineDecoder
 from likewise.service.decoding.isolated import IsolatedDecoder
+from likewise.service.fetching import Fetcher
 from likewise.service.galleries import Galleries
 from likewise.service.gate import Gate
 from likewise.service.guard import Browsers, Guard
@@ -98,6 +99,7 @@ def _service(settings: Settings) -> Service:
         strengths=Strengths(threads),
         telemetry=telemetry,
         threads=threads,
+        fetcher=Fetcher(settings.max_upload_bytes) if settings.allow_urls else None,
         maps=Maps(),
     )
 

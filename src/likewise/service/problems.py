@@ -70,6 +70,8 @@ KINDS = {
              "says why."),
         Kind("busy", 429, "Too many requests", "More requests wait than the server can answer in time. Try again after the seconds that "
              "`Retry-After` names."),
+        Kind("not-fetched", 422, "The address was not fetched", "A server that fetches addresses asks the public internet only, by http or "
+             "https on their own ports, for a picture within its limits. `detail` says what is wrong; send the picture itself."),
         Kind("internal", 500, "An error of the server", "This is a fault of the program. Its operator finds the details in the log under "
              "the number that `detail` names."),
         Kind("not-supported", 501, "This server cannot do that", "A part of the program is not installed, or the collection's model "

@@ -13,6 +13,7 @@ from likewise.queries.syntax import Region
 from likewise.types import Image, Recipe
 
 if TYPE_CHECKING:
+    from likewise.service.fetching import Fetcher
     from likewise.service.galleries import Galleries
     from likewise.service.gate import Gate
     from likewise.service.mapping import Maps
@@ -90,6 +91,7 @@ class Service:
     strengths: Strengths
     telemetry: Telemetry
     threads: Executor
+    fetcher: Fetcher | None  # None where addresses are not fetched
     maps: Maps
 
 
