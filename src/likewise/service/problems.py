@@ -57,6 +57,8 @@ KINDS = {
              "`GET /v1/images` lists keys."),
         Kind("no-such-upload", 404, "No such upload", "Query pictures are kept for an hour, and the oldest go first when there is no "
              "more room: upload it again."),
+        Kind("no-such-job", 404, "No such job", "Jobs are remembered until the server ends, and the oldest go first. `GET /v1/jobs` lists "
+             "them."),
         Kind("unknown-name", 404, "Nothing of this name", "`detail` lists the names that are nearest."),
         Kind("not-found", 404, "Nothing is here", "There is nothing at this address: `/openapi.json` lists all that there are."),
         Kind("wrong-method", 405, "Not by this method", "The header `Allow` lists the methods that this address knows."),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from likewise.service.fetching import Fetcher
     from likewise.service.galleries import Galleries
     from likewise.service.gate import Gate
+    from likewise.service.jobs import Jobs
     from likewise.service.mapping import Maps
     from likewise.service.searching import Searching
     from likewise.service.settings import Settings
@@ -91,6 +92,7 @@ class Service:
     strengths: Strengths
     telemetry: Telemetry
     threads: Executor
+    jobs: Jobs
     fetcher: Fetcher | None  # None where addresses are not fetched
     maps: Maps
 
