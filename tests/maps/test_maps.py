@@ -17,7 +17,7 @@ from likewise.collection import Collection, atlas
 from likewise.errors import BadArgument, MissingExtra, UnknownName
 from likewise.maps import along_a_curve, current, keeping, made, placing
 from likewise.stores.local import LocalStore
-from likewise.types import Card, Record, Recipe
+from likewise.types import Card, Recipe, Record
 
 DIM = 16
 

@@ -243,6 +243,13 @@ class MilvusStore:
         """See `Store.with_content`."""
         return self._asked().with_content(sha256)
 
+    def live_with_content(self, sha256: str) -> str | None:
+        """The key of an image of these bytes that a search can return; of several only the one met first is looked at."""
+        found = self.with_content(sha256)
+        known = None if found is None else self.known(found[1].key)
+        is_it = known is not None and known.live and known.record is not None and known.record.content_sha256 == sha256
+        return found[1].key if found is not None and is_it else None
+
     def is_forgotten(self, key: str) -> bool:
         """See `Store.is_forgotten`."""
         return bool(self._asked().entries(FORGOTTEN, [key]))
