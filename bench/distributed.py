@@ -47,6 +47,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("build/distributed"))
     parser.add_argument("--only", choices=["cost", "faults"])
     asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the nodes end with us
     shutil.rmtree(asked.work, ignore_errors=True)
     asked.work.mkdir(parents=True)
     files = sorted(asked.pictures.rglob("*.png"))[: asked.images]
@@ -93,6 +94,7 @@ def nodes(work: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
         for node in started:
             kill_below(node.pid)
             node.wait()
+        shutil.rmtree(short(work), ignore_errors=True)
 
 
 def cost(work: Path, address: str, images: int) -> None:

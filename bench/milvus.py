@@ -45,7 +45,10 @@ def filled(store: Home, rows: np.ndarray) -> float:
     with store.write() as writer:
         for first in range(0, len(rows), BATCH):
             part = rows[first : first + BATCH]
-            facts = [Record(f"{first + i}.jpg", f"{first + i:064x}", 1000, 1, 32, 32, {"label": f"{i % 7}"}) for i in range(len(part))]
+            facts = [
+                Record(f"{first + i}.jpg", f"{first + i:064x}", 1000, 1, 32, 32, {"label": f"{i % 7}"})
+                for i in range(len(part))
+            ]
             writer.extend(facts, part)
     return len(rows) / (time.perf_counter() - start)
 
@@ -71,7 +74,11 @@ def compare(stores: dict[str, Home], queries: np.ndarray, truth: np.ndarray, how
         many, all_found = asked(store, queries, 64)
         told = f"{recall(all_found, truth):.4f}"
         same = bool((all_found == truth).all() and (found == truth[: len(found)]).all())
-        print(f"{how:18} {name:16} {one:9.1f} queries/s one by one {many:9.1f} in batches of 64   recall@{K} {told}{'  identical' if same else ''}")
+        print(
+            f"{how:18} {name:16} {one:9.1f} queries/s one by one {many:9.1f} in batches of 64   "
+            f"recall@{K} {told}{'  identical' if same else ''}",
+            flush=True,
+        )
 
 
 def rows_bench(server: str, folder: Path, given: argparse.Namespace) -> None:
@@ -116,22 +123,31 @@ def pictures_bench(server: str, folder: Path, given: argparse.Namespace) -> None
     for side in sides:
         start = time.perf_counter()
         side.index(listed)
-        print(f"index {len(side):,} of CIFAR-100 into {side.store.place}: {len(side) / (time.perf_counter() - start):,.0f} images/s", flush=True)
-    keys = [record.key for record in sides[0].records()][:: max(1, len(items) // 500)]
-    found = [[[hit.path for hit in hits] for hits in side.search_many([side.query(_key(side, key)) for key in keys], 7)] for side in sides]  # type: ignore[union-attr]
+        print(
+            f"index {len(side):,} of CIFAR-100 into {side.store.place}: {len(side) / (time.perf_counter() - start):,.0f} images/s",
+            flush=True,
+        )
+    pairs = list(sides[0].store.records())[:: max(1, len(items) // 500)]
+    queries = sides[0].store.embeddings(np.array([row for row, _ in pairs]))
+    found = [_others(side.store, queries, [record.key for _, record in pairs]) for side in sides]
     for side, answers in zip(sides, found, strict=True):
-        right = [Path(path).parent.name == Path(key).parent.name for key, paths in zip(keys, answers, strict=True) for path in paths]
-        print(f"P@7 of {len(keys)} queries in {side.store.place}: {np.mean(right):.4f}")
-    print(f"neighbours identical: {found[0] == found[1]}")
+        right = [
+            Path(key).parent.name == Path(record.key).parent.name
+            for (_, record), keys in zip(pairs, answers, strict=True)
+            for key in keys
+        ]
+        print(f"P@7 of {len(pairs)} queries in {side.store.place}: {np.mean(right):.4f}")
+    print(f"neighbours identical: {found[0] == found[1]}", flush=True)
     store = sides[1].store
     assert isinstance(store, MilvusStore)
     for each in (name, f"{name}_catalogue"):
         store.gallery.remote.drop(each)
 
 
-def _key(side: Collection, key: str) -> str:
-    """The key that an image of the folder's collection has in another."""
-    return key if side.store.known(key) is not None else next(record.key for record in side.records() if record.key.endswith(key.split("train/")[-1]))
+def _others(store: Home, queries: np.ndarray, own: Sequence[str]) -> list[list[str]]:
+    """The keys of the seven nearest other images."""
+    hits = [each for first in range(0, len(queries), 64) for each in store.search(queries[first : first + 64], 8)]
+    return [[hit.key for hit in each if hit.key != key][:7] for each, key in zip(hits, own, strict=True)]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -2,8 +2,8 @@
 
     python bench/serve.py [--images PATH] [--count 50000] [--clients 1,8,64] [--minutes 10] [--server-cores 0] [--quick]
 
-A collection of `compact` is made of the pictures below PATH (drawn ones unless given) and served by `likewise serve` in a process of its own.
-Clients (raw sockets, a process of their own: load/clients.py) ask by pictures over kept connections, each as soon as it has its answer. Before and
+A collection of `compact` is made of the pictures below PATH (drawn ones unless given) and served by `likewise serve`.
+Clients (raw sockets, in their own process: load/clients.py) ask by pictures over kept connections, each as soon as it is answered. Before and
 after each such turn the same questions are asked without a service (load/bare.py): decoded, encoded and searched as many at once as there
 are clients, by as many threads, on the same processors. Ratios are medians over rounds. The bare side has no clients to feed: on a machine
 of few processors give the service some of them and the clients others by --server-cores and --client-cores.

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 import uvicorn
+from click.testing import CliRunner
 from PIL import Image as Picture
 
 import likewise
 from fakes import MeanColour
+from likewise import cli
 from likewise.collection import Collection
 from likewise.errors import BadArgument, BadImage, NoCollection, ServiceError, SourceError, UnknownName
 from likewise.queries import Query
@@ -99,8 +101,9 @@ QUESTIONS: dict[str, dict[str, object]] = {
     "rerank": {"rerank": "alpha-qe"},
     "metric": {"metric": "l2"},
     "significance": {"significance": 1.0},
-    "by chance": {"significance": 0.0001},
+    "by chance": {"significance": 0.01},
     "fold": {"fold": True},
+    "marks": {"liked": ["waves/01.png", "waves/02.png"], "disliked": ["lines/03.png"]},
 }
 
 
@@ -112,7 +115,7 @@ def test_every_option_gives_the_same_hits(
     for mine, theirs in ((one, other), (one.by_chance, other.by_chance)):
         assert [hit.key for hit in mine] == [hit.key for hit in theirs]
         assert [hit.score for hit in mine] == pytest.approx([hit.score for hit in theirs], abs=1e-5)
-        assert [hit.chance for hit in mine] == pytest.approx([hit.chance for hit in theirs], rel=1e-3)
+        assert [hit.chance or 0 for hit in mine] == pytest.approx([hit.chance or 0 for hit in theirs], rel=1e-3)
         assert [hit.rank for hit in mine] == [hit.rank for hit in theirs]
     assert one.note.split(":")[0] == other.note.split(":")[0]
     assert one.query == other.query
@@ -189,7 +192,8 @@ def test_pictures_and_originals_come(either: Either, folder: Path) -> None:
 def test_hits_are_saved_and_shown(either: Either, query: Path, tmp_path: Path) -> None:
     hits = either.search(f"{query}@0%,0%,50%,100%", k=3, plus=["key:waves/01.png"])
     assert hits.save(tmp_path / "hits.png").is_file()
-    assert Picture.open(tmp_path / "hits.png").width > 500
+    with Picture.open(tmp_path / "hits.png") as drawn:
+        assert drawn.width > 500
     assert "<img" in hits.save(tmp_path / "hits.html").read_text()
     assert json.loads(hits.save(tmp_path / "hits.json").read_text())["model"] == "compact"
     assert hits._repr_html_().count("<img") == 5
@@ -211,11 +215,37 @@ def test_a_token_is_needed_and_a_collection_must_be_there(guarded: tuple[str, st
         client.info()
     with likewise.Client(url, token=token, collection="none") as client, pytest.raises(NoCollection):
         client.info()
-    name = likewise.Client(url, token=token).info()["name"]
+    with likewise.Client(url, token=token) as client:
+        name = client.info()["name"]
     with likewise.Client(url, token=token, collection=name) as client:
         assert len(client) == 37
         assert client
         assert name in repr(client)
+
+
+def test_marks_alone_are_a_query(either: Either) -> None:
+    hits = either.search(liked=["waves/01.png", "waves/02.png"], k=5)
+    assert len(hits) == 5
+
+
+def test_the_command_line_asks_a_server_as_it_asks_a_folder(
+    guarded: tuple[str, str], folder: Path, query: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LIKEWISE_TOKEN", guarded[1])
+    runner = CliRunner()
+    words = ["search", str(query), "-k", "3", "--where", "folder = 'lines'", "--rerank", "alpha-qe", "--json"]
+    answers = [
+        json.loads(runner.invoke(cli.likewise, ["-c", place, *words], standalone_mode=False).stdout)
+        for place in (str(folder), guarded[0], f"{guarded[0]}/#{folder.name}")
+    ]
+    keys = [[hit["key"] for hit in answer["hits"]] for answer in answers]
+    assert keys[0] == keys[1] == keys[2]
+    told = runner.invoke(cli.likewise, ["-c", guarded[0], "search", str(query), "--grid", str(tmp_path)])
+    assert told.exit_code == 0
+    assert (tmp_path / "unseen.png").is_file()
+    refused = runner.invoke(cli.likewise, ["-c", guarded[0], "search", str(query), "--recall", "1"])
+    assert refused.exit_code == 2
+    assert "--recall is for a collection on this machine" in refused.output
 
 
 def test_a_reader_may_not_write(there: likewise.Client, query: Path) -> None:

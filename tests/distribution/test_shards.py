@@ -248,6 +248,8 @@ def test_a_folder_of_tars_is_one_shard_for_each_and_none_is_opened_twice(tmp_pat
     tar(folder / "1.tar", {"new.png": png((3, 3, 3))})
     found = run(f"{folder}{name}", tmp_path / "crew")
     assert (found.shards, found.report.added, found.report.vanished) == (1, 1, 5)
+    (folder / "2.tar").unlink()
+    assert run(f"{folder}{name}", tmp_path / "crew", nobody).report.vanished == (0 if name else 5)
 
 
 def test_the_same_tar_indexed_by_one_machine_gives_the_same_array(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from likewise.errors import BadArgument, SourceError
 from likewise.queries import ByKey, ByMarks, ByText, Query, Term
 from likewise.roots import Roots
 from likewise.stores import Known
+from likewise.teaching import Marks
 from likewise.types import Card, Embeddings, Pixels
 
 
@@ -86,10 +87,12 @@ def _term(term: Term, files: dict[str, bytes]) -> dict[str, object]:
 
 def found(transport: Transport, query: Query, options: Mapping[str, object]) -> Mapping[str, Any]:
     """What the server answers to a query."""
-    asked, files = terms(query)
+    only = _only_marks(query)
+    asked, files = terms(query) if only is None else ([], {})
     body = {"query": asked, "with_self": query.with_self, **options}
-    if query.marks is not None:
-        body |= {"liked": list(query.marks.liked), "disliked": list(query.marks.disliked)}
+    marks = only or query.marks
+    if marks is not None:
+        body |= {"liked": list(marks.liked), "disliked": list(marks.disliked)}
     if not files:
         made = Body(lambda: {"json": body})
     else:
@@ -98,3 +101,10 @@ def found(transport: Transport, query: Query, options: Mapping[str, object]) -> 
         made = Body(lambda: {"files": parts})
     answer: Mapping[str, Any] = transport.json("POST", "/v1/search", made)
     return answer
+
+
+def _only_marks(query: Query) -> Marks | None:
+    """The marks of a query that is made of nothing else."""
+    part = query.terms[0].part
+    alone = len(query.terms) == 1 and query.terms[0].weight == 1 and isinstance(part, ByMarks) and not part.concept
+    return part.marks if alone and isinstance(part, ByMarks) else None

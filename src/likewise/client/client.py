@@ -22,7 +22,7 @@ from likewise.collection.narrowing import Where
 from likewise.errors import BadArgument, BadImage, SourceError
 from likewise.filters import Filter
 from likewise.filters.summary import FieldSummary
-from likewise.queries import ByImage, ByKey, ByMarks, Query
+from likewise.queries import ByImage, ByKey, ByMarks, Query, Term
 from likewise.queries.reading import Given, Reader, Weighted
 from likewise.queries.reranking import Explained
 from likewise.queries.syntax import Region
@@ -123,7 +123,7 @@ class Client:
 
     def search(  # noqa: PLR0913 - as `Collection.search`
         self,
-        query: Given,
+        query: Given | None = None,
         k: int = 7,
         *,
         plus: Sequence[Weighted] = (),
@@ -131,18 +131,26 @@ class Client:
         region: Sequence[int] | str | None = None,
         with_self: bool = False,
         metric: Metric | None = None,
-        rerank: str | None = None,
+        rerank: str | Chain | None = None,
         where: Where | None = None,
         significance: float | None = None,
         fold: bool = False,
+        liked: Sequence[str] = (),
+        disliked: Sequence[str] = (),
+        layers: Mapping[str, float] | None = None,
     ) -> Hits:
         """As `Collection.search`: files are read here, keys and words are the server's.
 
         Raises:
             As `Collection.search`, and as `info`.
         """
-        asked = self.query(query, plus=plus, minus=minus, region=region, with_self=with_self)
-        return self._found(asked, k, metric=metric, rerank=rerank, where=where, significance=significance, fold=fold)
+        given = () if query is None else (query,)
+        asked = self.query(
+            *given, plus=plus, minus=minus, region=region, with_self=with_self, liked=liked, disliked=disliked
+        )
+        return self._found(
+            asked, k, metric=metric, rerank=rerank, where=where, significance=significance, fold=fold, layers=layers
+        )
 
     def query(
         self,
@@ -151,14 +159,19 @@ class Client:
         minus: Sequence[Weighted] = (),
         region: Sequence[int] | str | None = None,
         with_self: bool = False,
+        liked: Sequence[str] = (),
+        disliked: Sequence[str] = (),
     ) -> Query:
         """As `Collection.query`."""
+        marks = Marks(tuple(liked), tuple(disliked)) if liked or disliked else None
+        if not given and marks is not None and not plus and not minus and region is None:
+            return Query((Term(ByMarks(marks)),), with_self)
         if not given:
             raise BadArgument("nothing to look for: name a picture, words, or a key")
         text = region if isinstance(region, str) or region is None else ",".join(map(str, region))
         made = self.reader().one(given, plus, minus, None if text is None else Region.parse(text))
         kept = any(isinstance(each, Query) and each.with_self for each in given)
-        return replace(made, with_self=with_self or kept)
+        return replace(made, with_self=with_self or kept, marks=marks)
 
     def reader(self, standard_input: Callable[[], bytes] | None = None) -> Reader:
         """What tells files, keys and words apart, as `Collection.reader`."""
@@ -188,20 +201,21 @@ class Client:
         k: int = 7,
         *,
         metric: Metric | None = None,
-        rerank: str | None = None,
+        rerank: str | Chain | None = None,
         where: Where | None = None,
         significance: float | None = None,
         fold: bool = False,
+        layers: Mapping[str, float] | None = None,
     ) -> Iterator[Hits | Skipped]:
         """As `Collection.search_many`: some at once, in order; one that cannot be used costs one `Skipped`."""
+        options: dict[str, Any] = {"metric": metric, "rerank": rerank, "where": where, "significance": significance}
+        options |= {"fold": fold, "layers": layers}
 
         def ask(query: Query | Skipped) -> Hits | Skipped:
             if isinstance(query, Skipped):
                 return query
             try:
-                return self._found(
-                    query, k, metric=metric, rerank=rerank, where=where, significance=significance, fold=fold
-                )
+                return self._found(query, k, **options)
             except (BadImage, SourceError) as error:
                 return Skipped(query.name, str(error).removeprefix(f"{query.name}: "))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -63,6 +64,7 @@ class Collection:
         self.limits = images.Limits()
         self._encoder = encoder
         self._load = load
+        self._loading = threading.Lock()
         self._chains: dict[str, Chain] = {}
         self._met: set[Field] = set()
         self._folding: Folding | None = None
@@ -174,12 +176,13 @@ class Collection:
         Raises:
             StoreMismatch: If what loads under that name today computes other embeddings.
         """
-        if self._encoder is None:
-            card = self.store.card
-            encoder = whitened.kept(self.store.folder, card, self._load) or self._load(card)
-            self.store.demand(encoder.card)
-            self._encoder = encoder
-        return self._encoder
+        with self._loading:  # who comes second waits, instead of loading the same
+            if self._encoder is None:
+                card = self.store.card
+                encoder = whitened.kept(self.store.folder, card, self._load) or self._load(card)
+                self.store.demand(encoder.card)
+                self._encoder = encoder
+            return self._encoder
 
     @property
     def model(self) -> str:
@@ -253,11 +256,18 @@ class Collection:
         self, opened: Iterable[Source], options: ingest.Options | None = None, watch: ingest.Watch = lambda _: None
     ) -> ingest.Report:
         """As `index`, for sources that are open already."""
-        options = options or ingest.Options(limits=self.limits)
+        wanted = options or ingest.Options(limits=self.limits)
+        return self.index_with(
+            lambda store: ingest.added_up(
+                ingest.ingest(source, store, self.encoder, wanted, watch) for source in opened
+            )
+        )
+
+    def index_with(self, work: Callable[[Home], ingest.Report]) -> ingest.Report:
+        """As `index`, by work that fills the store in its own way, such as that of a cluster."""
         self._note_layers()
         carried = self._carry_over_sample()
-        reports = [ingest.ingest(source, self.store, self.encoder, options, watch) for source in opened]
-        whole = ingest.added_up(reports)
+        whole = work(self.store)
         carried = min(carried, whole.unchanged)  # they are new here, though their turn came before
         whole.added, whole.unchanged = whole.added + carried, whole.unchanged - carried
         if whole.added + whole.changed:

@@ -25,26 +25,32 @@ Place: TypeAlias = Path | str
 
 
 class Built(Protocol):
-    """An index that is there.
-
-    Attributes:
-        kind: Of its first pass.
-        rows: That are in it.
-        dial: What was measured.
-        seconds: That building took.
-        size_bytes: What it takes.
-    """
+    """An index that is there."""
 
     @property
-    def kind(self) -> Kind: ...
+    def kind(self) -> Kind:
+        """Of its first pass."""
+        ...
+
     @property
-    def rows(self) -> int: ...
+    def rows(self) -> int:
+        """That are in it."""
+        ...
+
     @property
-    def dial(self) -> Dial: ...
+    def dial(self) -> Dial:
+        """What was measured."""
+        ...
+
     @property
-    def seconds(self) -> float: ...
+    def seconds(self) -> float:
+        """That building took."""
+        ...
+
     @property
-    def size_bytes(self) -> int: ...
+    def size_bytes(self) -> int:
+        """What it takes."""
+        ...
 
 
 class HomeWriter(Writer, Protocol):
@@ -177,6 +183,10 @@ class Home(Store, Protocol):
     @property
     def layer_dims(self) -> list[int]:
         """How many numbers of an embedding come from each layer of a mix, in order; empty where nobody noted it."""
+        ...
+
+    def live_with_content(self, sha256: str) -> str | None:
+        """The key of an image of these bytes that a search can return, the first of several; None if there is none."""
         ...
 
     def keep_file(self, path: Path) -> None:

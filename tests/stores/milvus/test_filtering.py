@@ -149,3 +149,43 @@ def test_expressions_that_are_too_long_are_asked_in_part() -> None:
     none = filtering.condition(Filter(Not(many)))
     assert not none.exact
     assert none.text.count("!=") == 1000
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("width < 2.5", "width <= 2"),
+        ("width >= 2.5", "width > 2"),
+        ("width = 2.5", "id < 0"),
+        ("width != 2.5", ""),
+        ("width > 3", "width > 3"),
+        ("width = 1e30", None),
+        ("label = 3", 'metadata["label"] == 3'),
+        ("label = 1e17", None),
+        ("label = true", 'metadata["label"] == true'),
+        ("label like 'ab%'", 'metadata["label"] like "ab%"'),
+        ("label like 'ab'", 'metadata["label"] == "ab"'),
+        ("key like 'a/b%c'", 'key like "a/b%"'),
+        ("key like '%c'", None),
+        ("key ilike 'a%'", None),
+        ("date is missing", "modified_ns == 0"),
+        ("folder is missing", None),
+        ("label is missing", None),
+        ("width is missing", "id < 0"),
+        ("width = 1 or folder = 'x'", None),
+        ("width = 1 or width != 2.5", ""),
+        ("date > 0001", None),
+    ],
+)
+def test_what_is_asked_of_a_server(text: str, wanted: str | None) -> None:
+    """None stands for nothing, so that all of it is decided here; nothing at all is exact where all pass."""
+    found = filtering.condition(Filter.parse(text))
+    assert found.text == (wanted or "")
+    if not wanted:
+        assert found.exact == (wanted is not None)
+
+
+def test_texts_that_servers_may_read_differently_are_not_quoted() -> None:
+    assert filtering.quoted("x" * 1001) is None
+    assert filtering.quoted("a\nb") is None
+    assert filtering.condition(Filter(Comparison(Meta(("a\u2028b",)), "=", Text("x")))) == filtering.Asked()

@@ -487,7 +487,11 @@ def test_a_file_serves_one_process_at_a_time(tmp_path: Path) -> None:
 
     address = f"milvus:{tmp_path}/one.db?deadline=1"
     store = MilvusStore.create(address, CARD)
-    program = f"from likewise.stores.milvus import MilvusStore\nfrom likewise.errors import LikewiseError\ntry:\n    MilvusStore.open({address!r})\nexcept LikewiseError as error:\n    print(type(error).__name__, error)"
+    program = (
+        "from likewise.errors import LikewiseError\nfrom likewise.stores.milvus import MilvusStore\n"
+        f"try:\n    MilvusStore.open({address!r})\n"
+        "except LikewiseError as error:\n    print(type(error).__name__, error)"
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("StoreBusy"), done.stdout + done.stderr
     assert "open in another process" in done.stdout

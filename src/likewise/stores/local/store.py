@@ -113,7 +113,7 @@ class LocalStore(Catalogue):
     def keep_file(self, path: Path) -> None:
         """See `Home.keep_file`: what lies in the folder is kept."""
 
-    def fetch_file(self, name: str, *, again: bool = False) -> bool:
+    def fetch_file(self, name: str, *, again: bool = False) -> bool:  # noqa: ARG002 - nothing is elsewhere
         """See `Home.fetch_file`: what is kept lies in the folder."""
         return (self.folder / name).exists()
 

@@ -1,8 +1,8 @@
 """The columns of a collection on Milvus, and an image as one of their rows.
 
-An image's row in the gallery has versions: one is added whenever something about the image changes, and the one before it ends. A commit has
-a number; a version is there from the commit `born` on and no longer at the commit `died`. So a reader who knows one number sees one whole
-state of the gallery, whatever is written meanwhile, without any lock.
+An image's row in the gallery has versions: one is added whenever something about the image changes, and the one before it ends. A
+commit has a number; a version is there from the commit `born` on and no longer at the commit `died`. So a reader who knows one number
+sees one whole state of the gallery, whatever is written meanwhile, without any lock.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from likewise.errors import BadArgument
-from likewise.stores.milvus.remote import MOST_CHARACTERS, Row
 from likewise.filters.expressions import as_number
+from likewise.stores.milvus.remote import MOST_CHARACTERS, Row
 from likewise.types import Embeddings, Json, Record
 
 NEVER = 2**62

@@ -23,7 +23,7 @@ from likewise.stores.local.indexing import Wish
 from likewise.stores.milvus import indexing, remembering
 from likewise.stores.milvus.address import Access, Address, folder_of
 from likewise.stores.milvus.catalogue import FORGOTTEN, FORMAT, SKIPPED, SUFFIX, State
-from likewise.stores.milvus.columns import RECORD, VERSIONS, at, number_of, record_of
+from likewise.stores.milvus.columns import RECORD, VERSIONS, at, content_number, number_of, record_of
 from likewise.stores.milvus.indexing import Built
 from likewise.stores.milvus.reading import Gallery, View
 from likewise.stores.milvus.remembering import Asked
@@ -244,11 +244,12 @@ class MilvusStore:
         return self._asked().with_content(sha256)
 
     def live_with_content(self, sha256: str) -> str | None:
-        """The key of an image of these bytes that a search can return; of several only the one met first is looked at."""
-        found = self.with_content(sha256)
-        known = None if found is None else self.known(found[1].key)
-        is_it = known is not None and known.live and known.record is not None and known.record.content_sha256 == sha256
-        return found[1].key if found is not None and is_it else None
+        """See `Home.live_with_content`."""
+        state = self.view().state
+        asked = f"content == {content_number(sha256)} and {at(state.commit)} and state == 0"
+        found = self.gallery.remote.query(self.gallery.name, asked, ("record", "row"), state.written_at)
+        records = (record_of(row) for row in sorted(found, key=lambda row: int(row["row"])))
+        return next((record.key for record in records if record.content_sha256 == sha256), None)
 
     def is_forgotten(self, key: str) -> bool:
         """See `Store.is_forgotten`."""
