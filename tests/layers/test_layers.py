@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def store_of(folder: Path, rows: np.ndarray, card: Card = CARD, keep: str | None
 def cosines(query: np.ndarray, rows: np.ndarray) -> np.ndarray:
     ends = np.cumsum((0, *DIMS))
     found = []
-    for start, stop in zip(ends, ends[1:], strict=False):
+    for start, stop in itertools.pairwise(ends):
         q, r = query[start:stop].astype(float), rows[:, start:stop].astype(float)
         found.append(r @ q / np.linalg.norm(q) / np.linalg.norm(r, axis=1))
     return np.stack(found, axis=1)

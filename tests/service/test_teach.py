@@ -81,4 +81,5 @@ def test_a_concept_changes_only_for_who_says_that_they_are_no_foreign_page(clien
 def test_a_collection_says_what_can_be_done_with_it(client):
     told = client.get("/v1/collections").json()["collections"][0]
     assert (told["can"]["teach"], told["can"]["map"], told["can"]["layers"]) == (True, True, False)
-    assert told["layers"] == [] and "no mix of layers" in told["why_no_layers"]
+    assert told["layers"] == []
+    assert "no mix of layers" in told["why_no_layers"]

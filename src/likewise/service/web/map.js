@@ -3,8 +3,8 @@
 import { path } from "./api.js";
 import { iconButton, isWriting, nameOf } from "./elements.js";
 import { MapData } from "./mapdata.js";
-import { drawer, MOST_WHILE_MOVING } from "./mapdraw.js";
-import { Camera, Chunks } from "./mapview.js";
+import { drawer } from "./mapdraw.js";
+import { Camera, Chunks, Pace } from "./mapview.js";
 
 const NAMED = 11; // names that have a colour of their own; others share one
 const COLOURS = ["#8a8a8a", "#3b7dd8", "#e07b39", "#3f9b58", "#c8504f", "#8b6cc4", "#a5744f", "#d678b4", "#b5a32b", "#39a7b5", "#5a5fd0", "#7fae3c"];
@@ -40,6 +40,7 @@ class MapView {
     context.style("map.css");
     const { h, text } = context;
     this.camera = new Camera();
+    this.pace = new Pace();
     this.points = h("canvas.points", { "aria-hidden": "true" });
     this.over = h("canvas.over", { tabindex: "0", role: "application", "aria-label": text("map.label"), "aria-describedby": "map-how" });
     this.tip = h("div.tip", { hidden: true });
@@ -395,7 +396,8 @@ class MapView {
     const { camera, stats } = this;
     const runs = this.chunks.runs(camera.seen(8));
     const seen = runs.reduce((sum, [from, to]) => sum + to - from, 0);
-    const step = this.#moving ? Math.max(1, Math.ceil(seen / MOST_WHILE_MOVING)) : 1;
+    this.pace.tick(performance.now(), this.#moving);
+    const step = this.#moving ? this.pace.step(seen) : 1;
     const size = Math.min(9, Math.max(1.8, Math.sqrt((camera.width * camera.height) / Math.max(1, seen)) / 4));
     stats.drawn = this.drawer.draw(camera, runs, { palette: palette(), size, step, ratio: this.ratio });
     stats.step = step;

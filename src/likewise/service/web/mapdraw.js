@@ -22,8 +22,6 @@ void main() {
   gl_FragColor = vec4(colour.rgb * colour.a, colour.a);
 }`;
 
-export const MOST_WHILE_MOVING = 40000; // points of one frame; all are drawn as soon as nothing moves
-
 /** A drawer for a canvas: {name, put(points), colour(codes), draw(camera, runs, {palette, size, step, ratio}) → points drawn, close()}. */
 export function drawer(canvas, { gl = true } = {}) {
   const context = gl ? canvas.getContext("webgl", { antialias: false, premultipliedAlpha: true, alpha: true }) : null;

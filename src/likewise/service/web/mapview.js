@@ -138,3 +138,28 @@ export function isInside(x, y, line) {
   }
   return inside;
 }
+
+const SLOW_MS = 22;
+const QUICK_MS = 14;
+const FEWEST = 2000;
+const MOST = 100000;
+
+/** How many points a frame may have while something moves: fewer after a slow frame, more after a quick one. */
+export class Pace {
+  most = 30000;
+  #before = 0;
+
+  /** Say that a frame begins; `moving` if the one before did too. */
+  tick(now, moving) {
+    const took = now - this.#before;
+    this.#before = now;
+    if (!moving || took > 1000) return;
+    if (took > SLOW_MS) this.most = Math.max(FEWEST, Math.floor(this.most * 0.75));
+    else if (took < QUICK_MS) this.most = Math.min(MOST, Math.ceil(this.most * 1.1));
+  }
+
+  /** Every how many-th of so many points is drawn. */
+  step(count) {
+    return Math.max(1, Math.ceil(count / this.most));
+  }
+}
