@@ -26,8 +26,20 @@ def run(page: Any, module: str, body: str, given: object = None) -> Any:
     ],
 )
 def test_an_address_brings_back_the_question_it_was_made_of(page: Any, part: dict[str, Any]) -> None:
-    state = {"terms": [part], "picked": {"label": ["a'b", "x=y"]}, "where": "width > 1 and key != '#'", "k": 36, "fold": True}
-    state |= {"liked": ["a&b"], "disliked": ["c"], "layers": {"vgg19/fc1": 0.5}, "from": "2024-01-01", "significance": 0.001}
+    state = {
+        "terms": [part],
+        "picked": {"label": ["a'b", "x=y"]},
+        "where": "width > 1 and key != '#'",
+        "k": 36,
+        "fold": True,
+    }
+    state |= {
+        "liked": ["a&b"],
+        "disliked": ["c"],
+        "layers": {"vgg19/fc1": 0.5},
+        "from": "2024-01-01",
+        "significance": 0.001,
+    }
     told = run(page, "state.js", "return m.fromAddress(m.toAddress(m.changed(m.START, given)));", state)
     assert {name: told[name] for name in state} == state
 
@@ -39,7 +51,12 @@ def test_the_start_has_an_empty_address_and_nonsense_is_left_out(page: Any) -> N
 
 
 def test_picked_values_are_quoted_and_numbers_are_bare(page: Any) -> None:
-    state = {"picked": {"label": ["it's", "b"], "year": ["1999"]}, "from": "2024-01-01", "to": "", "where": "a = 1 or b = 2"}
+    state = {
+        "picked": {"label": ["it's", "b"], "year": ["1999"]},
+        "from": "2024-01-01",
+        "to": "",
+        "where": "a = 1 or b = 2",
+    }
     told = run(page, "where.js", "return m.expression(given, {year: 'number'});", state)
     assert told == "label in ('it''s', 'b') and year = 1999 and date >= 2024-01-01 and (a = 1 or b = 2)"
 
@@ -77,7 +94,9 @@ def test_rows_laid_piece_by_piece_are_those_laid_at_once(page: Any) -> None:
 
 
 def test_a_zip_name_cannot_leave_the_folder(page: Any) -> None:
-    told = run(page, "zip.js", "return given.map(m.safe);", ["../../etc/x.jpg", "/a/b.jpg", "C:\\x.jpg", "..", "ok/ü.jpg"])
+    told = run(
+        page, "zip.js", "return given.map(m.safe);", ["../../etc/x.jpg", "/a/b.jpg", "C:\\x.jpg", "..", "ok/ü.jpg"]
+    )
     assert told == ["etc/x.jpg", "a/b.jpg", "C__x.jpg", "picture", "ok/ü.jpg"]
 
 
@@ -93,7 +112,9 @@ def test_every_text_that_is_shown_is_in_the_file_of_texts_and_every_text_there_i
     sources = {each.name: each.read_text("utf-8") for each in WEB.iterdir() if each.name.endswith((".js", ".html"))}
     del sources["text.js"]
     everything = "\n".join(sources.values())
-    used = set(re.findall(r"(?<![.\w])text\(\s*\"([^\"]+)\"", everything)) | set(re.findall(r'data-text="([^"]+)"', everything))
+    used = set(re.findall(r"(?<![.\w])text\(\s*\"([^\"]+)\"", everything)) | set(
+        re.findall(r'data-text="([^"]+)"', everything)
+    )
     assert used <= keys
     families = ("teach.", "map.", "layers.", "rerank.", "view.", "hit.", "keys.", "select.", "export.")
     unused = {key for key in keys if f'"{key}"' not in everything and not key.startswith(families)}
@@ -104,5 +125,7 @@ def test_only_the_file_of_the_api_fetches_and_nothing_asks_another_server() -> N
     for each in WEB.iterdir():
         if each.name.endswith((".js", ".css", ".html")):
             text = each.read_text("utf-8")
-            assert each.name == "api.js" or not re.search(r"(?<![#.\w])fetch\(|XMLHttpRequest|EventSource|sendBeacon", text), each.name
+            assert each.name == "api.js" or not re.search(
+                r"(?<![#.\w])fetch\(|XMLHttpRequest|EventSource|sendBeacon", text
+            ), each.name
             assert not re.search(r"(src|href|url)\s*[=(]\s*[\"']?https?://", text), each.name

@@ -56,7 +56,9 @@ def test_the_gallery_is_there_at_once_in_its_own_shapes(page: Any) -> None:
     assert all(abs(shown - true) < 0.05 * true for shown, true in boxes)
 
 
-def test_a_dropped_picture_brings_results_a_click_searches_on_and_back_leads_back(page: Any, queries: list[Path]) -> None:
+def test_a_dropped_picture_brings_results_a_click_searches_on_and_back_leads_back(
+    page: Any, queries: list[Path]
+) -> None:
     drop(opened(page), queries[0])
     page.wait_for_selector(HIT)
     first = page.url
@@ -128,7 +130,9 @@ def test_a_picked_value_filters_the_gallery(page: Any, drawn: Path) -> None:
     kind = sorted(each.name for each in drawn.iterdir() if not each.name.startswith("."))[1]
     page.locator(".chip", has_text=kind).click()
     page.wait_for_function("() => document.getElementById('results-title').textContent.startsWith('6 pictures pass')")
-    assert all(title.startswith(kind) for title in page.locator(TILE).evaluate_all("all => all.map(each => each.title)"))
+    assert all(
+        title.startswith(kind) for title in page.locator(TILE).evaluate_all("all => all.map(each => each.title)")
+    )
 
 
 def test_a_wrong_filter_is_told_where_it_stands(page: Any) -> None:
@@ -167,7 +171,9 @@ def test_query_and_hit_stand_side_by_side_with_what_they_have_in_common(page: An
     asked(page).locator(TILE).first.focus()
     page.keyboard.press("Space")
     page.keyboard.press("c")
-    page.wait_for_function("() => [...document.querySelectorAll('.pair img')].filter(each => each.naturalWidth).length === 2")
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.pair img')].filter(each => each.naturalWidth).length === 2"
+    )
     page.get_by_text("3 places are the same in both").wait_for()
     assert page.locator(".lines line").count() == 3
 
@@ -186,7 +192,9 @@ def selected(page: Any, count: int = 3) -> Any:
     opened(page).locator(TILE).first.focus()
     page.keyboard.press("x")
     page.locator(TILE).nth(count - 1).click(modifiers=["Shift"])
-    page.wait_for_function("count => document.querySelector('#bar strong').textContent === `${count} selected`", arg=count)
+    page.wait_for_function(
+        "count => document.querySelector('#bar strong').textContent === `${count} selected`", arg=count
+    )
     return page
 
 
@@ -300,7 +308,9 @@ def test_what_a_reader_of_screens_needs_has_names_and_contrast(browser: Any, add
         page.keyboard.press("f")
         page.wait_for_selector(".chip")
         page.add_script_tag(content=Path(source).read_text("utf-8"))
-        told = page.evaluate("async () => (await axe.run()).violations.map(({impact, id, nodes}) => [impact, id, nodes[0].html])")
+        told = page.evaluate(
+            "async () => (await axe.run()).violations.map(({impact, id, nodes}) => [impact, id, nodes[0].html])"
+        )
         found += [each for each in told if each[0] in ("serious", "critical")]
     context.close()
     assert found == []
