@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from importlib.resources import files
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -76,10 +76,10 @@ def test_rows_are_as_wide_as_the_page_keep_shapes_and_never_overlap(page: Any) -
         boxes = told["boxes"][row["first"] : row["end"]]
         if row["full"]:
             assert boxes[-1]["x"] + boxes[-1]["width"] == pytest.approx(1000)
-        assert all(a["x"] + a["width"] + 8 == pytest.approx(b["x"]) for a, b in itertools.pairwise(boxes))
+        assert all(a["x"] + a["width"] + 8 == pytest.approx(b["x"]) for a, b in pairwise(boxes))
     shapes = [box["width"] / box["height"] for box in told["boxes"]]
     assert shapes == pytest.approx(told["shapes"])
-    assert all(a["bottom"] + 8 == pytest.approx(b["top"]) for a, b in zip(told["rows"], told["rows"][1:], strict=False))
+    assert all(a["bottom"] + 8 == pytest.approx(b["top"]) for a, b in pairwise(told["rows"]))
 
 
 def test_rows_laid_piece_by_piece_are_those_laid_at_once(page: Any) -> None:

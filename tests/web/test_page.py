@@ -50,7 +50,8 @@ def test_the_gallery_is_there_at_once_in_its_own_shapes(page: Any) -> None:
     opened(page)
     assert page.locator("#results-title").text_content() == "25 pictures"
     boxes = page.evaluate(
-        "[...document.querySelectorAll('.tile img.there')].map(i => [i.clientWidth / i.clientHeight, i.width && i.getAttribute('width') / i.getAttribute('height')])"
+        """() => [...document.querySelectorAll('.tile img.there')].map((each) =>
+          [each.clientWidth / each.clientHeight, each.getAttribute('width') / each.getAttribute('height')])"""
     )
     assert boxes
     assert all(abs(shown - true) < 0.05 * true for shown, true in boxes)

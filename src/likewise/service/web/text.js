@@ -53,7 +53,7 @@ const TEXTS = {
   "query.title": "What you are looking for",
   "query.parts": "Examples",
   "query.remove": "Remove {name}",
-  "query.gone": "The server keeps this picture no longer. Drop it again to go on.",
+  "query.gone": "This picture is no longer there. Drop it again, or take it out.",
   "query.weight": "How much {name} counts",
   "query.more": "more like this · {weight}",
   "query.less": "less like this · {weight}",
