@@ -18,10 +18,11 @@ from likewise.pipeline.programs import can_be_had
 from likewise.service import openapi, problems
 from likewise.service.decoding.inline import InlineDecoder
 from likewise.service.decoding.isolated import IsolatedDecoder
+from likewise.service.fetching import Fetcher
 from likewise.service.galleries import Galleries
 from likewise.service.gate import Gate
 from likewise.service.guard import Browsers, Guard
-from likewise.service.routes import collections, health, images, pages, search, uploads
+from likewise.service.routes import collections, health, images, pages, search, uploads, writing
 from likewise.service.searching import Searching
 from likewise.service.settings import Settings
 from likewise.service.state import Decoder, Service
@@ -29,11 +30,14 @@ from likewise.service.strengths import Strengths
 from likewise.service.telemetry import Counting, Telemetry
 from likewise.service.tokens import Tokens
 from likewise.service.uploads import Uploads
+from likewise.service.writing.committing import recover_all
+from likewise.service.writing.front import Writing
 
 _ROUTERS = (
     search.router,
     uploads.router,
     images.router,
+    writing.router,
     collections.router,
     health.router,
     pages.router,
@@ -84,17 +88,21 @@ def create_app(settings: Settings) -> FastAPI:
 
 def _service(settings: Settings) -> Service:
     telemetry = Telemetry()
+    searching = Searching(settings.workers, settings.batch, settings.window_s, telemetry)
     threads = ThreadPoolExecutor(settings.workers + 2, "service")  # two that wait for disks
+    decoder = _decoder(settings, threads)
     return Service(
         settings=settings,
         galleries=Galleries(settings.folders),
         uploads=Uploads(settings.uploads_bytes, settings.uploads_s),
-        decoder=_decoder(settings, threads),
+        decoder=decoder,
         gate=Gate(settings.queue, settings.deadline_s, telemetry.queue.set, telemetry.refused.inc),
-        searching=Searching(settings.workers, settings.batch, settings.window_s, telemetry),
+        searching=searching,
         strengths=Strengths(threads),
         telemetry=telemetry,
         threads=threads,
+        writing=Writing(decoder, searching),
+        fetcher=Fetcher(settings.max_upload_bytes) if settings.allow_urls else None,
     )
 
 
@@ -106,12 +114,17 @@ def _decoder(settings: Settings, threads: ThreadPoolExecutor) -> Decoder:
 
 def _load(service: Service) -> None:
     """What the first requests would wait for."""
+    if service.settings.writable:
+        recover_all(service.galleries.get(name).collection for name in service.galleries.names)
     service.galleries.load()
     for name in service.galleries.names:
         service.strengths.learn(service.galleries.get(name))
 
 
 async def _close(service: Service) -> None:
+    await service.writing.close()
+    if service.fetcher is not None:
+        service.fetcher.close()
     await service.decoder.close()
     service.searching.close()
     service.threads.shutdown()

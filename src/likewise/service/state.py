@@ -13,6 +13,7 @@ from likewise.queries.syntax import Region
 from likewise.types import Image, Recipe
 
 if TYPE_CHECKING:
+    from likewise.service.fetching import Fetcher
     from likewise.service.galleries import Galleries
     from likewise.service.gate import Gate
     from likewise.service.searching import Searching
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from likewise.service.strengths import Strengths
     from likewise.service.telemetry import Telemetry
     from likewise.service.uploads import Uploads
+    from likewise.service.writing.front import Writing
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,8 @@ class Service:
     strengths: Strengths
     telemetry: Telemetry
     threads: Executor
+    writing: Writing
+    fetcher: Fetcher | None
 
 
 def service_of(request: Request) -> Service:

@@ -65,7 +65,7 @@ async def _part(
         return _words(gallery, term.text), None
     if isinstance(term, models.ConceptTerm):
         raise Refusal("unknown-name", f"there is no concept {term.concept!r}")
-    if isinstance(term, models.UrlTerm):
+    if isinstance(term, models.UrlTerm) and service.fetcher is None:
         raise Refusal("not-allowed", "this server fetches no addresses: send the picture itself")
     region = None if term.region is None else Region.parse(term.region)
     if isinstance(term, models.KeyTerm):
@@ -75,6 +75,10 @@ async def _part(
         loop = asyncio.get_running_loop()
         data = await loop.run_in_executor(service.threads, gallery.collection.original, record)
         return await _picture(service, gallery, File(f"key:{term.key}", data), region, term.key)
+    if isinstance(term, models.UrlTerm):
+        assert service.fetcher is not None  # noqa: S101 - see above
+        fetched = await asyncio.get_running_loop().run_in_executor(None, service.fetcher.fetch, term.url)
+        return await _picture(service, gallery, File(term.url, fetched), region)
     return await _picture(service, gallery, _file(service, term, files), region)
 
 
