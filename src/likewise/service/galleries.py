@@ -12,7 +12,7 @@ from likewise.collection import Collection
 from likewise.collection.places import place_of
 from likewise.errors import LikewiseError, NoCollection
 from likewise.service.problems import Refusal
-from likewise.stores.home import Place
+from likewise.stores.home import Place, is_address
 from likewise.stores.local import database
 
 
@@ -27,6 +27,11 @@ class Gallery:
 
     name: str
     collection: Collection
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it lies in a folder of this machine, where pictures can be put beside it."""
+        return not is_address(self.collection.store.place)
 
 
 class Galleries:

@@ -128,7 +128,7 @@ async def told(service: Service, gallery: Gallery) -> models.CollectionInfo:
         can=models.Can(
             text=isinstance(encoder, TextEncoder),
             geometry=find_spec("cv2") is not None,
-            write=service.settings.writable,
+            write=service.settings.writable and gallery.is_folder,
             urls=service.settings.allow_urls,
             significance=count >= FEWEST,
             teach=count > 0 and (card.unit or card.metric == "cosine"),
