@@ -18,7 +18,8 @@ def test_the_place_under_the_pointer_stays_there_while_the_map_grows(page: Any) 
     found = run(
         page,
         "mapview.js",
-        "const c = new m.Camera().fit([-1, -1, 1, 1], 800, 600); const a = c.world(100, 50); c.zoom(3, 100, 50); const b = c.world(100, 50);"
+        "const c = new m.Camera().fit([-1, -1, 1, 1], 800, 600); const a = c.world(100, 50); c.zoom(3, 100, 50);"
+        " const b = c.world(100, 50);"
         " c.pan(30, 40); return [a, b, c.screen(...b)]",
     )
     assert found[0] == pytest.approx(found[1])
@@ -71,7 +72,8 @@ def test_only_what_can_be_seen_is_drawn(page: Any, gl: bool) -> None:
         const points = Float32Array.from({length: 40000}, (_, i) => (i % 2 ? 0 : i / 20000 - 1));
         const drawer = m.drawer(canvas, {gl: given}), chunks = new Chunks(points), camera = new Camera().fit([-1, -1, 1, 1], 200, 200);
         drawer.put(points); drawer.colour(new Uint8Array(20000));
-        const palette = new Float32Array(64).fill(1), draw = (step) => drawer.draw(camera, chunks.runs(camera.seen()), {palette, size: 3, step, ratio: 1});
+        const palette = new Float32Array(64).fill(1);
+        const draw = (step) => drawer.draw(camera, chunks.runs(camera.seen()), {palette, size: 3, step, ratio: 1});
         const all = draw(1), some = draw(10);
         camera.zoom(50);
         return [all, some, draw(1)];
