@@ -3,7 +3,7 @@
     python bench/serve.py [--images PATH] [--count 50000] [--clients 1,8,64] [--minutes 10] [--server-cores 0] [--quick]
 
 A collection of `compact` is made of the pictures below PATH (drawn ones unless given) and served by `likewise serve`.
-Clients (raw sockets, in their own process: load/clients.py) ask by pictures over kept connections, each as soon as it is answered. Before and
+Clients (raw sockets, load/clients.py, another process) ask by pictures over kept connections, each when it is answered. Before and
 after each such turn the same questions are asked without a service (load/bare.py): decoded, encoded and searched as many at once as there
 are clients, by as many threads, on the same processors. Ratios are medians over rounds. The bare side has no clients to feed: on a machine
 of few processors give the service some of them and the clients others by --server-cores and --client-cores.

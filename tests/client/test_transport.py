@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
 import likewise
 from fakes import png
+from likewise.client import asking, told
 from likewise.client import transport as transports
 from likewise.client.transport import Transport
 from likewise.errors import (
@@ -27,6 +29,8 @@ from likewise.errors import (
     StoreFull,
     UnknownName,
 )
+from likewise.queries import ByKey, ByMarks, Query, Term
+from likewise.teaching import Marks
 
 Handler = Callable[[httpx.Request], httpx.Response]
 
@@ -263,11 +267,11 @@ def test_a_job_is_watched_until_it_is_over() -> None:
             return httpx.Response(202, json={"id": "7", "state": "queued"})
         return httpx.Response(200, json={"id": "7", **states.pop(0)} if "jobs" in request.url.path else INFO)
 
-    told: list[tuple[int, int]] = []
+    seen: list[tuple[int, int]] = []
     job = client_of(handler, Clock()).index()
     assert not job.is_over
-    assert job.wait(lambda done, of: told.append((done, of))).state == "done"
-    assert told == [(3, 9), (9, 9)]
+    assert job.wait(lambda done, of: seen.append((done, of))).state == "done"
+    assert seen == [(3, 9), (9, 9)]
     job.stop()
     assert stopped == ["/v1/jobs/7"]
     states.append({"state": "failed", "error": "no room"})
@@ -295,11 +299,34 @@ def test_values_out_of_range_are_refused_before_anything_is_sent() -> None:
         likewise.Client("http://photos", timeout_s=0)
 
 
+def test_unnamed_marks_in_a_mix_are_refused_and_alone_they_go_as_such() -> None:
+    sent: list[dict[str, Any]] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        sent.append(json.loads(request.content))
+        return httpx.Response(200, json=NOTHING)
+
+    client, marks = client_of(handler, Clock()), ByMarks(Marks(("a.png",), ("b.png",)))
+    list(client.search_many([Query((Term(marks),))], layers={"fc1": 0.5}))
+    assert sent[0]["query"] == []
+    assert (sent[0]["liked"], sent[0]["disliked"], sent[0]["layers"]) == (["a.png"], ["b.png"], {"fc1": 0.5})
+    with pytest.raises(BadArgument, match="save these marks as a concept"):
+        list(client.search_many([Query((Term(marks), Term(ByKey("c.png"))))]))
+    list(client.search_many([Query((Term(ByMarks(marks.marks, "mine")), Term(ByKey("c.png"))))]))
+    assert sent[-1]["query"] == [{"concept": "mine", "weight": 1.0}, {"key": "c.png", "weight": 1.0}]
+
+
+def test_stand_ins_for_the_servers_model_have_its_shape() -> None:
+    card = told.card(CARD)
+    assert asking.Without(card).encode(np.zeros((3, 8, 8, 3), np.uint8)).shape == (3, 4)
+    assert asking.WithText(card).encode_texts(["a", "b"]).shape == (2, 4)
+
+
 def test_pictures_that_cannot_be_had_are_none() -> None:
     client = client_of(lambda _request: problem("no-such-image", 404), Clock())
-    record = likewise.client.told.record(image("a.png"))  # type: ignore[attr-defined]
+    record = told.record(image("a.png"))
     assert client.picture(record) is None
-    assert client.picture_of(likewise.queries.ByKey("a.png")) is None  # type: ignore[attr-defined]
+    assert client.picture_of(ByKey("a.png")) is None
 
 
 def test_the_dependency_is_of_the_plain_install() -> None:

@@ -5,19 +5,23 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from fakes import colours
-from likewise import distributed, encoders, ingest
+from likewise import __version__, distributed, encoders, ingest
 from likewise.collection import Collection
 from likewise.distributed import Plan, shards
-from likewise.distributed.on_ray import Cluster, RayCrew, _mended
-from likewise.distributed.working import Model
-from likewise.errors import BadArgument, LikewiseError, MissingExtra
+from likewise.distributed.crews import GivenUp
+from likewise.distributed.on_ray import Cluster, RayCrew, _mended, _Round
+from likewise.distributed.working import Made, Model, Told
+from likewise.errors import BadArgument, LikewiseError, MissingExtra, StoreMismatch
 from likewise.roots import Roots
 
 ray = pytest.importorskip("ray")
+from ray.exceptions import RayActorError
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of Ray's own
 
@@ -88,3 +92,55 @@ def test_an_error_of_a_worker_is_the_one_it_raised() -> None:
     ours = BadArgument("no")
     assert _mended(ours) is ours
     assert str(_mended(KeyError("x"))) == "a worker failed: KeyError: 'x'"
+
+
+class Dying:
+    """Stands in for Ray: actors answer at once, or are dead."""
+
+    def __init__(self, told: Told, deaths: int) -> None:
+        self._told, self.deaths, self.kills = told, deaths, 0
+
+    def hired(self) -> object:
+        return SimpleNamespace(
+            told=SimpleNamespace(remote=lambda: ("told", object())),
+            make=SimpleNamespace(remote=lambda shard: ("make", shard, object())),
+            done=SimpleNamespace(remote=lambda: ("done", object())),
+        )
+
+    def wait(
+        self, refs: list[tuple[object, ...]], num_returns: int = 1, timeout: float = 0
+    ) -> tuple[list[object], list[object]]:
+        return list(refs[:1]), list(refs[1:])
+
+    def get(self, ref: tuple[object, ...]) -> object:
+        if ref[0] != "make":
+            return self._told if ref[0] == "told" else 1
+        if self.deaths:
+            self.deaths -= 1
+            raise RayActorError
+        return Made(ref[1], [], np.zeros((0, 1), np.float32), [], "numpy fp32")  # type: ignore[arg-type]
+
+    def kill(self, handle: object) -> None:
+        self.kills += 1
+
+
+@pytest.mark.parametrize(("deaths", "wanted"), [(2, [Made, Made]), (3, [GivenUp, Made])])
+def test_a_shard_goes_to_another_worker_until_it_has_killed_three(deaths: int, wanted: list[type]) -> None:
+    notes: list[str] = []
+    ray = Dying(Told(__version__, "f", "numpy fp32", "here"), deaths)
+    todo = shards.of_archives("f", [("/a.tar", "1"), ("/b.tar", "1")])
+    crew = _Round(ray, ray.hired, 1, todo, notes.append, "f")
+    answers = list(crew.answers(lambda _done: None))
+    crew.dismiss()
+    assert [type(each) for each in answers] == wanted
+    assert [each.shard for each in answers] == todo
+    assert len(notes) == deaths
+    assert "/a.tar go to another" in notes[0]
+    assert ray.kills >= 1
+
+
+def test_a_worker_with_other_weights_is_refused_by_name() -> None:
+    ray = Dying(Told(__version__, "g", "numpy fp32", "10.0.0.7, process 5"), 0)
+    crew = _Round(ray, ray.hired, 1, shards.of_archives("f", [("/a.tar", "1")]), print, "f")
+    with pytest.raises(StoreMismatch, match=r"10\.0\.0\.7.*same weights on every machine"):
+        list(crew.answers(lambda _done: None))

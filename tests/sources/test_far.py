@@ -384,3 +384,19 @@ def test_without_obstore_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(MissingExtra, match=r"likewise\[cloud\]"):
         open_source("s3://b/in")
     forget_connections()
+
+
+def test_archives_of_a_bucket_are_shards_that_are_not_opened_to_be_listed(storage: Storage) -> None:
+    from likewise.distributed import shards
+
+    storage.make(
+        "sharded",
+        {"s/c.png": b"3", "s/0.tar": tar_of({"a.png": b"1"}), "s/1.tar": tar_of({"b.png": b"2"}), "s/x.txt": b"x"},
+    )
+    storage.asked.clear()
+    place = shards.opened("s3://sharded/s/*.tar")
+    assert [name for name, _ in place.archives] == ["s3://sharded/s/0.tar", "s3://sharded/s/1.tar"]
+    assert storage.asked["GET", "object"] == 0
+    (one,) = shards.opened("s3://sharded/s/1.tar").archives
+    assert one == place.archives[1]
+    assert shards.opened("s3://sharded/s").archives == ()

@@ -6,6 +6,7 @@ import base64
 import csv
 import io
 import json
+import os
 import re
 import zipfile
 from pathlib import Path
@@ -49,7 +50,8 @@ def test_the_gallery_is_there_at_once_in_its_own_shapes(page: Any) -> None:
     opened(page)
     assert page.locator("#results-title").text_content() == "25 pictures"
     boxes = page.evaluate(
-        "[...document.querySelectorAll('.tile img.there')].map(i => [i.clientWidth / i.clientHeight, i.width && i.getAttribute('width') / i.getAttribute('height')])"
+        """() => [...document.querySelectorAll('.tile img.there')].map((each) =>
+          [each.clientWidth / each.clientHeight, each.getAttribute('width') / each.getAttribute('height')])"""
     )
     assert boxes
     assert all(abs(shown - true) < 0.05 * true for shown, true in boxes)
@@ -70,14 +72,14 @@ def test_a_dropped_picture_brings_results_a_click_searches_on_and_back_leads_bac
     page.wait_for_url(first)
     page.wait_for_function("key => document.querySelector('.results-body a.picture')?.title === key", arg=before)
     page.go_back()
-    page.wait_for_function("document.getElementById('results-title').textContent === '25 pictures'")
+    page.wait_for_function("() => document.getElementById('results-title').textContent === '25 pictures'")
 
 
 def test_a_breadcrumb_leads_back_to_its_question(page: Any) -> None:
     asked(page)
     first = page.url
     page.locator(TILE).nth(3).click()
-    page.wait_for_function("document.querySelectorAll('#trail li').length === 3")
+    page.wait_for_function("() => document.querySelectorAll('#trail li').length === 3")
     page.locator("#trail a").nth(1).click()
     page.wait_for_url(first)
     assert page.locator("#trail li").count() == 2
@@ -128,7 +130,7 @@ def test_a_picked_value_filters_the_gallery(page: Any, drawn: Path) -> None:
     opened(page).keyboard.press("f")
     kind = sorted(each.name for each in drawn.iterdir() if not each.name.startswith("."))[1]
     page.locator(".chip", has_text=kind).click()
-    page.wait_for_function("document.getElementById('results-title').textContent.startsWith('6 pictures pass')")
+    page.wait_for_function("() => document.getElementById('results-title').textContent.startsWith('6 pictures pass')")
     assert all(
         title.startswith(kind) for title in page.locator(TILE).evaluate_all("all => all.map(each => each.title)")
     )
@@ -139,7 +141,7 @@ def test_a_wrong_filter_is_told_where_it_stands(page: Any) -> None:
     opened(page).keyboard.press("f")
     page.locator("#where").fill("folder = ")
     page.keyboard.press("Enter")
-    page.wait_for_function("document.getElementById('where-error').textContent.includes('where')")
+    page.wait_for_function("() => document.getElementById('where-error').textContent.includes('where')")
     assert page.locator("#where").get_attribute("aria-invalid") == "true"
     page.locator("#where").fill("width > 10")
     page.keyboard.press("Enter")
@@ -163,11 +165,18 @@ def test_the_large_view_goes_by_keys_and_closes(page: Any) -> None:
     assert page.evaluate("document.activeElement.matches('a.picture')")
 
 
-def test_query_and_hit_stand_side_by_side(page: Any) -> None:
+def test_query_and_hit_stand_side_by_side_with_what_they_have_in_common(page: Any) -> None:
+    size = {"width": 96, "height": 96}
+    told = {"inliers": 3, "query": size, "hit": size, "matches": [[10, 10, 20, 20], [50, 50, 60, 60], [90, 5, 80, 5]]}
+    page.route("**/v1/explain", lambda route: route.fulfill(json=told))
     asked(page).locator(TILE).first.focus()
     page.keyboard.press("Space")
     page.keyboard.press("c")
-    page.wait_for_function("[...document.querySelectorAll('.pair img')].filter(each => each.naturalWidth).length === 2")
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.pair img')].filter(each => each.naturalWidth).length === 2"
+    )
+    page.get_by_text("3 places are the same in both").wait_for()
+    assert page.locator(".lines line").count() == 3
 
 
 def test_copies_are_folded_under_a_count_that_opens(page: Any) -> None:
@@ -246,7 +255,7 @@ def test_a_busy_server_is_waited_for(page: Any) -> None:
 
     page.route("**/v1/search", busy_once)
     opened(page).locator(TILE).first.click()
-    page.get_by_text("The server is busy").wait_for()
+    page.locator("#notices", has_text="The server is busy").wait_for()
     page.wait_for_selector(HIT)
     assert len(seen) == 2
 
@@ -285,3 +294,24 @@ def test_nothing_is_wider_than_the_window(page: Any, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 800})
     asked(page)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_what_a_reader_of_screens_needs_has_names_and_contrast(browser: Any, address: str, colours: str) -> None:
+    source = os.environ.get("AXE")
+    if source is None:
+        pytest.skip("axe-core is not here: `npm pack axe-core`, unpack it, and name its axe.min.js in AXE")
+    context = browser.new_context(bypass_csp=True, base_url=address, color_scheme=colours, reduced_motion="reduce")
+    page = context.new_page()
+    found = []
+    for prepare in (opened, asked, selected):
+        prepare(page)
+        page.keyboard.press("f")
+        page.wait_for_selector(".chip")
+        page.add_script_tag(content=Path(source).read_text("utf-8"))
+        told = page.evaluate(
+            "async () => (await axe.run()).violations.map(({impact, id, nodes}) => [impact, id, nodes[0].html])"
+        )
+        found += [each for each in told if each[0] in ("serious", "critical")]
+    context.close()
+    assert found == []

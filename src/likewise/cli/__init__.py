@@ -49,7 +49,7 @@ def likewise(context: click.Context, collection: str | None) -> None:
     \b
       likewise index ~/Pictures            embed a folder, an archive, a list …
       likewise search holiday.jpg -k 7     the seven most similar pictures
-    """
+    """  # noqa: D301 - click wants the sign itself
     context.obj = collection
 
 

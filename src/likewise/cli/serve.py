@@ -21,6 +21,13 @@ _MEGA = 1_000_000
     "--writable/--read-only", default=False, help="Whether images may be added and deleted.  [default: read-only]"
 )
 @click.option("--allow-urls", is_flag=True, help="Queries may name addresses, which this machine then fetches.")
+@click.option(
+    "--index-root",
+    "index_roots",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A folder below which clients may have folders indexed; several times.",
+)
 @click.option("--max-upload-mb", default=50.0, show_default=True, type=click.FloatRange(0, min_open=True))
 @click.option("--max-megapixels", default=50.0, show_default=True, type=click.FloatRange(0, min_open=True))
 @click.option(
@@ -64,6 +71,7 @@ def serve(folder: str | None, /, folders: tuple[str, ...], **given: Any) -> None
         tokens=given["tokens"],
         writable=given["writable"],
         allow_urls=given["allow_urls"],
+        index_roots=given["index_roots"],
         max_upload_bytes=int(given["max_upload_mb"] * _MEGA),
         max_pixels=int(given["max_megapixels"] * _MEGA),
         queue=given["queue"],

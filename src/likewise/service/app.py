@@ -18,11 +18,13 @@ from likewise.pipeline.programs import can_be_had
 from likewise.service import openapi, problems
 from likewise.service.decoding.inline import InlineDecoder
 from likewise.service.decoding.isolated import IsolatedDecoder
+from likewise.service.fetching import Fetcher
 from likewise.service.galleries import Galleries
 from likewise.service.gate import Gate
 from likewise.service.guard import Browsers, Guard
+from likewise.service.jobs import Jobs
 from likewise.service.mapping import Maps
-from likewise.service.routes import collections, health, images, map, pages, search, teach, uploads  # noqa: A004 - named after the noun
+from likewise.service.routes import collections, health, images, jobs, map, pages, search, teach, uploads  # noqa: A004 - named after the noun
 from likewise.service.searching import Searching
 from likewise.service.settings import Settings
 from likewise.service.state import Decoder, Service
@@ -38,6 +40,7 @@ _ROUTERS = (
     collections.router,
     teach.router,
     map.router,
+    jobs.router,
     health.router,
     pages.router,
 )
@@ -98,6 +101,8 @@ def _service(settings: Settings) -> Service:
         strengths=Strengths(threads),
         telemetry=telemetry,
         threads=threads,
+        jobs=Jobs(settings.limits),
+        fetcher=Fetcher(settings.max_upload_bytes) if settings.allow_urls else None,
         maps=Maps(),
     )
 
@@ -116,6 +121,7 @@ def _load(service: Service) -> None:
 
 
 async def _close(service: Service) -> None:
+    await asyncio.to_thread(service.jobs.close)
     await service.decoder.close()
     service.searching.close()
     service.maps.close()

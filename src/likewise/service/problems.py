@@ -57,6 +57,8 @@ KINDS = {
              "`GET /v1/images` lists keys."),
         Kind("no-such-upload", 404, "No such upload", "Query pictures are kept for an hour, and the oldest go first when there is no "
              "more room: upload it again."),
+        Kind("no-such-job", 404, "No such job", "Jobs are remembered until the server ends, and the oldest go first. `GET /v1/jobs` lists "
+             "them."),
         Kind("unknown-name", 404, "Nothing of this name", "`detail` lists the names that are nearest."),
         Kind("not-found", 404, "Nothing is here", "There is nothing at this address: `/openapi.json` lists all that there are."),
         Kind("wrong-method", 405, "Not by this method", "The header `Allow` lists the methods that this address knows."),
@@ -70,6 +72,8 @@ KINDS = {
              "says why."),
         Kind("busy", 429, "Too many requests", "More requests wait than the server can answer in time. Try again after the seconds that "
              "`Retry-After` names."),
+        Kind("not-fetched", 422, "The address was not fetched", "A server that fetches addresses asks the public internet only, by http or "
+             "https on their own ports, for a picture within its limits. `detail` says what is wrong; send the picture itself."),
         Kind("internal", 500, "An error of the server", "This is a fault of the program. Its operator finds the details in the log under "
              "the number that `detail` names."),
         Kind("not-supported", 501, "This server cannot do that", "A part of the program is not installed, or the collection's model "

@@ -13,8 +13,10 @@ from likewise.queries.syntax import Region
 from likewise.types import Image, Recipe
 
 if TYPE_CHECKING:
+    from likewise.service.fetching import Fetcher
     from likewise.service.galleries import Galleries
     from likewise.service.gate import Gate
+    from likewise.service.jobs import Jobs
     from likewise.service.mapping import Maps
     from likewise.service.searching import Searching
     from likewise.service.settings import Settings
@@ -90,6 +92,8 @@ class Service:
     strengths: Strengths
     telemetry: Telemetry
     threads: Executor
+    jobs: Jobs
+    fetcher: Fetcher | None  # None where addresses are not fetched
     maps: Maps
 
 

@@ -71,9 +71,11 @@ async def _part(
         return _words(gallery, term.text), None
     if isinstance(term, models.ConceptTerm):
         return gallery.collection.concepts.part(term.concept), None
-    if isinstance(term, models.UrlTerm):
-        raise Refusal("not-allowed", "this server fetches no addresses: send the picture itself")
     region = None if term.region is None else Region.parse(term.region)
+    if isinstance(term, models.UrlTerm):
+        if service.fetcher is None:
+            raise Refusal("not-allowed", "this server fetches no addresses: send the picture itself")
+        return await _picture(service, gallery, File("url", await service.fetcher.fetch(term.url)), region)
     if isinstance(term, models.KeyTerm):
         record = record_of(gallery, term.key)
         if region is None:

@@ -60,6 +60,7 @@ _BODY: dict[str, Any] = {
         "too-large",
         "not-a-picture",
         "undecodable",
+        "not-fetched",
         "busy",
         "not-supported",
         "not-ready",

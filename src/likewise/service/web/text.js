@@ -20,7 +20,6 @@ const TEXTS = {
   "head.theme": "Light or dark",
   "head.keys": "Keys",
   "head.add": "Add pictures",
-  "head.search": "Search",
 
   "view.pictures": "Pictures",
   "view.map": "Map",
@@ -54,7 +53,7 @@ const TEXTS = {
   "query.title": "What you are looking for",
   "query.parts": "Examples",
   "query.remove": "Remove {name}",
-  "query.gone": "The server keeps this picture no longer. Drop it again to go on.",
+  "query.gone": "This picture is no longer there. Drop it again, or take it out.",
   "query.weight": "How much {name} counts",
   "query.more": "more like this · {weight}",
   "query.less": "less like this · {weight}",
@@ -94,6 +93,7 @@ const TEXTS = {
   "results.like": "Pictures like it",
   "results.weak": "No good match – these come nearest",
   "results.none": "No good match",
+  "results.failed": "No answer",
   "results.of": { one: "among {count} picture", other: "among {count} pictures" },
   "results.time": "{ms} ms",
   "results.loading": "Looking …",
@@ -170,7 +170,6 @@ const TEXTS = {
   "filters.clear": "Clear all filters",
   "filters.more": "{count} more",
   "filters.rest": "and {count} rarer ones",
-  "filters.loading": "Looking what there is …",
 
   "select.count": { one: "{count} selected", other: "{count} selected" },
   "select.all": "Select all shown",
@@ -198,7 +197,6 @@ const TEXTS = {
   "adding.same": { one: "{count} was there already.", other: "{count} were there already." },
   "adding.left": { one: "{count} was left out: {why}", other: "{count} were left out: {why}" },
   "adding.stopped": "Stopped.",
-  "adding.show": "Show",
   "adding.nothing": "The server took none of them.",
 
   "token.title": "This server asks who you are",
