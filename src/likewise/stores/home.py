@@ -79,10 +79,6 @@ class Home(Store, Protocol):
     recall: float
     """How much of the k nearest searches through this object are to find: as wished for the collection, unless it was set."""
 
-    def live_with_content(self, sha256: str) -> str | None:
-        """The key of an image of these bytes that a search can return; None if none is known."""
-        ...
-
     @property
     def place(self) -> str:
         """Where it is, as messages say it: a folder or an address."""

@@ -282,9 +282,13 @@ class MapView {
   #home() {
     if (this.bounds) this.camera.fit(this.bounds);
     this.#moved();
+    this.#whole = true;
   }
 
+  #whole = true; // all of it is shown, and is to stay so when the window changes
+
   #moved() {
+    this.#whole = false;
     this.#moving = true;
     clearTimeout(this.#settle);
     this.#settle = setTimeout(() => ((this.#moving = false), this.#ask()), 120);
@@ -380,9 +384,8 @@ class MapView {
     if (!width || !height) return;
     this.ratio = Math.min(2, devicePixelRatio || 1);
     for (const canvas of [this.points, this.over]) [canvas.width, canvas.height] = [Math.round(width * this.ratio), Math.round(height * this.ratio)];
-    const was = this.camera.width > 1;
     this.camera.resize(width, height);
-    if (!was) this.#home();
+    if (this.#whole) this.#home();
   }
 
   #ask() {
