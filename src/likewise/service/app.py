@@ -24,7 +24,19 @@ from likewise.service.gate import Gate
 from likewise.service.guard import Browsers, Guard
 from likewise.service.jobs import Jobs
 from likewise.service.mapping import Maps
-from likewise.service.routes import collections, health, images, jobs, map, pages, search, teach, uploads, writing  # noqa: A004 - named after the noun
+from likewise.service.routes import (
+    collections,
+    explain,
+    health,
+    images,
+    jobs,
+    map,  # noqa: A004 - named after the noun
+    pages,
+    search,
+    teach,
+    uploads,
+    writing,
+)
 from likewise.service.searching import Searching
 from likewise.service.settings import Settings
 from likewise.service.state import Decoder, Service
@@ -37,6 +49,7 @@ from likewise.service.writing.front import Writing
 
 _ROUTERS = (
     search.router,
+    explain.router,
     uploads.router,
     images.router,
     writing.router,

@@ -181,6 +181,10 @@ class Home(Store, Protocol):
         """How many numbers of an embedding come from each layer of a mix, in order; empty where nobody noted it."""
         ...
 
+    def live_with_content(self, sha256: str) -> str | None:
+        """The key of an image of these bytes that a search can return, the first of several; None if there is none."""
+        ...
+
     def keep_file(self, path: Path) -> None:
         """Keep a small file of `folder` wherever the collection is kept."""
         ...

@@ -201,7 +201,9 @@ def _writable(request: Request, collection: str | None) -> tuple[Service, Galler
         raise Refusal("not-ready", "the server is stopping: ask another one, or later", {"Retry-After": "5"})
     gallery = service.galleries.get(collection)
     if not gallery.is_folder:
-        raise Refusal("not-supported", f"{gallery.name} is no folder that pictures could be kept in: use likewise index")
+        raise Refusal(
+            "not-supported", f"{gallery.name} is no folder that pictures could be kept in: use likewise index"
+        )
     return service, gallery
 
 

@@ -18,7 +18,7 @@ from likewise.errors import LikewiseError, StoreBusy
 from likewise.search import Row
 from likewise.service.writing.files import UploadFolder
 from likewise.service.writing.keys import is_upload
-from likewise.stores import Writer
+from likewise.stores.home import HomeWriter
 from likewise.types import Record
 
 Status: TypeAlias = Literal["added", "replaced", "unchanged", "skipped", "failed"]
@@ -164,7 +164,7 @@ def recover_all(collections: Iterable[Collection]) -> None:
 
 
 def _added(
-    collection: Collection, writer: Writer, folder: UploadFolder, images: Sequence[Incoming]
+    collection: Collection, writer: HomeWriter, folder: UploadFolder, images: Sequence[Incoming]
 ) -> list[Outcome]:
     store = collection.store
     ends: dict[str, Outcome] = {}
@@ -193,7 +193,7 @@ def _added(
     return [ends[image.key] for image in images]
 
 
-def _removed(collection: Collection, writer: Writer, folder: UploadFolder, key: str) -> Outcome:
+def _removed(collection: Collection, writer: HomeWriter, folder: UploadFolder, key: str) -> Outcome:
     """The file first: should the service die in between, an image without file is found by the next `likewise index`."""
     known = collection.store.known(key)
     if known is None or not known.live:
@@ -204,7 +204,7 @@ def _removed(collection: Collection, writer: Writer, folder: UploadFolder, key: 
     return Outcome(key, "replaced")
 
 
-def _note_source(collection: Collection, writer: Writer, location: str) -> None:
+def _note_source(collection: Collection, writer: HomeWriter, location: str) -> None:
     """So that `likewise index` looks after the uploads too."""
     above = [name.rstrip("/") for name in collection.store.sources()]
     if not any(location == name or location.startswith(f"{name}/") for name in above):
