@@ -16,7 +16,7 @@ import pytest
 import nasty
 from serving import draw_folder, index_folder, served, until
 
-_MUTANTS = int(os.environ.get("LIKEWISE_MUTANTS", "100"))  # 1000 for the long run
+_MUTANTS = int(os.environ.get("LIKEWISE_MUTANTS", "1000"))
 _MOST_GROWTH_BYTES = 300 << 20
 _UNUSABLE = (413, 415, 422)
 
