@@ -4,7 +4,7 @@
 
 GALLERY and QUERIES are collections (folders with `.likewise`) of one model, whose images have labels. Half of the gallery is what the
 user sees and marks, the `shown` best that are not marked yet in each round; the other half is where it is measured, so that no image that
-was marked counts. Prints P@20 and mAP over that half for the query alone and after each round, with the paired difference to the query alone and
+was marked counts. Prints P@20 and mAP over that half for the query alone and after each round, with the paired difference to the former and
 its 95 % interval by resampling queries, and how long it takes to learn a direction. `--variants` tries other settings of the methods.
 """
 
@@ -29,6 +29,7 @@ Learn = Callable[[Array, Array, Array, Array], Array]
 
 
 def main() -> None:
+    """Measure, and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("gallery", type=Path)
     parser.add_argument("queries", type=Path)
@@ -57,10 +58,12 @@ def main() -> None:
 
 
 def methods() -> dict[str, Learn]:
+    """What is offered."""
     return {"rocchio": by_rocchio, "logistic": by_logistic}
 
 
 def variants() -> dict[str, Learn]:
+    """Other settings of the same."""
     found: dict[str, Learn] = dict(methods())
     for liked, disliked in ((1.0, 0.0), (1.0, 0.5), (2.0, 0.5), (4.0, 1.0), (4.0, 2.0)):
         found[f"rocchio β {liked:g} γ {disliked:g}"] = partial(by_rocchio, liked_weight=liked, disliked_weight=disliked)
@@ -79,6 +82,7 @@ def by_rocchio(
     liked_weight: float = rocchio.LIKED,
     disliked_weight: float = rocchio.DISLIKED,
 ) -> Array:
+    """See `likewise.teaching.rocchio`."""
     found = base[0].copy()
     found += liked_weight * liked.mean(axis=0) if len(liked) else 0
     return found - (disliked_weight * disliked.mean(axis=0) if len(disliked) else 0)
@@ -92,6 +96,7 @@ def by_logistic(
     penalty: float = logistic.PENALTY,
     share: float = logistic.UNMARKED_SHARE,
 ) -> Array:
+    """See `likewise.teaching.logistic`."""
     return logistic.direction(np.concatenate([base, liked]), disliked, unmarked, penalty=penalty, unmarked_share=share)
 
 
@@ -104,7 +109,7 @@ def read(folder: Path) -> tuple[Array, NDArray[np.str_]]:
     return rows / np.linalg.norm(rows, axis=1, keepdims=True), labels
 
 
-def simulated(
+def simulated(  # noqa: PLR0913, PLR0917 - all that a simulation is made of
     rows: Array,
     labels: NDArray[np.str_],
     half: NDArray[np.bool_],

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPConnection
+from urllib.parse import quote
 
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "testing",
@@ -39,7 +40,9 @@ class Storage:
         connection = HTTPConnection("127.0.0.1", self.port)
         # moto looks at the name of the user in the signature, not at the signature
         sign = "AWS4-HMAC-SHA256 Credential=testing/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
-        connection.request(method, path, body, {"Authorization": sign, "Content-Type": "application/octet-stream"})
+        connection.request(
+            method, quote(path), body, {"Authorization": sign, "Content-Type": "application/octet-stream"}
+        )
         answer = connection.getresponse()
         answer.read()
         connection.close()

@@ -63,7 +63,7 @@ def client_of(*folders: Path, **settings: Any) -> Iterator[TestClient]:
         yield client
 
 
-def until(true: Callable[[], bool], within_s: float = 60.0) -> None:
+def until(true: Callable[[], bool], within_s: float = 200.0) -> None:
     """Wait until something is so, which another thread or process brings about."""
     end = time.monotonic() + within_s
     while not true():

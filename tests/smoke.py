@@ -42,6 +42,8 @@ def main() -> None:
             "-c", name, "search", f"{pictures / '03.jpg'}@0%,0%,50%,50%", "--minus", f"{pictures / '11.jpg'}=0.5"
         )
         assert told.startswith("1\t"), told
+        assert "12 images in" in likewise("-c", name, "gallery", f"{name}/site")
+        assert (folder / "site" / "index.html").is_file()
         assert "compact" in likewise("models")
         assert "all is well" in likewise("-c", name, "verify", "--deep")
         assert "torn.jpg" in likewise("-c", name, "skipped")

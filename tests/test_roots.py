@@ -75,3 +75,17 @@ def test_every_path_below_a_root_comes_back_and_keys_are_unique(places: list[str
     keys = [roots.key(path) for path in full]
     assert [roots.path(key) for key in keys] == full
     assert len(set(keys)) == len(full)
+
+
+def test_an_address_is_its_own_key_on_every_machine() -> None:
+    roots = Roots("/base").including("s3://bucket/in").including("/mnt/s3")
+    assert roots.named == {"s3-2": "/mnt/s3"}
+    assert roots.key("s3://bucket/in/a.jpg") == roots.path("s3://bucket/in/a.jpg") == "s3://bucket/in/a.jpg"
+    assert roots.prefix("s3://bucket/in") == "s3://bucket/in/"
+
+
+def test_a_root_of_before_keeps_the_name_of_a_scheme() -> None:
+    roots = Roots("/base", {"s3": "/mnt/s3"}).including("s3://bucket/in")
+    assert roots.path("s3://a.jpg") == "/mnt/s3/a.jpg"
+    assert roots.key("s3://bucket/in/a.jpg") == "in://a.jpg"
+    assert roots.path("in://a.jpg") == "s3://bucket/in/a.jpg"

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from likewise.errors import LikewiseError
 
 if TYPE_CHECKING:
+    from likewise.client import Client
     from likewise.collection import Collection, Hits, index, open  # noqa: A004
     from likewise.encoders import load
     from likewise.queries import Query
@@ -23,13 +24,14 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["Card", "Collection", "Hit", "Hits", "LikewiseError", "Query", "Skipped", "index", "load", "open"]
+__all__ = ["Card", "Client", "Collection", "Hit", "Hits", "LikewiseError", "Query", "Skipped", "index", "load", "open"]
 
 _LATER = {
     "Card": "likewise.types",
     "Hit": "likewise.types",
     "Skipped": "likewise.types",
     "Query": "likewise.queries",
+    "Client": "likewise.client",
     "Collection": "likewise.collection",
     "Hits": "likewise.collection",
     "index": "likewise.collection",

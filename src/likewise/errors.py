@@ -68,3 +68,7 @@ class StoreDamaged(LikewiseError):
 
 class DownloadError(LikewiseError):
     """Bytes that could not be fetched, or that are not the ones asked for: fetch them elsewhere and pass the path."""
+
+
+class ServiceError(LikewiseError):
+    """A server of collections that cannot be reached, refuses, or fails: the message has its reason."""

@@ -268,3 +268,15 @@ def test_readers_see_whole_batches_while_a_writer_writes(store: Store, make: Mak
     assert all(count % size == 0 for count in seen)
     assert seen == sorted(seen)
     assert len(store) == size * batches
+
+
+def test_an_etag_is_kept_or_not_at_all(store: Store) -> None:
+    first, second = (replace(record, etag=f'"{record.key}"') for record in records("a", "b"))
+    item = Item("c", 1, 1, etag='"c"')
+    with store.write() as writer:
+        writer.extend([first, second], unit_rows(2))
+        writer.skip([(Skipped("c", "no picture"), item)])
+        writer.refresh([replace(second, etag="")])
+    found = [store.known(key) for key in ("a", "b", "c")]
+    assert [known.etag for known in found if known is not None] in (['"a"', "", '"c"'], ["", "", ""])
+    assert all(known is not None and known.unchanged(Item("x", known.size_bytes, known.modified_ns)) for known in found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,12 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from likewise.collection import Collection
+from likewise.errors import LikewiseError
+from likewise.service import problems, showing
+from likewise.service.app import create_app
+from likewise.service.galleries import Galleries
+from likewise.service.settings import Settings
+from likewise.service.strengths import Strengths
 from likewise.service.uploads import Uploads
 from serving import client_of, draw_folder, index_folder, until
 
@@ -370,3 +377,61 @@ def test_a_fault_of_ours_is_a_problem_with_a_number_and_nothing_else(
     assert (answer.status_code, answer.json()["type"]) == (500, "/problems/internal")
     assert "secret" not in answer.text
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("nanoseconds", "told"),
+    [
+        (0, None),
+        (1_600_000_000_000_000_000, "2020-09-13T12:26:40Z"),
+        (-(10**29), None),
+        (2**63, "2262-04-11T23:47:16Z"),
+    ],
+)
+def test_a_date_that_no_calendar_has_is_none(nanoseconds: int, told: str | None) -> None:
+    assert showing.moment(nanoseconds) == told
+
+
+def test_a_server_that_is_not_ready_says_so(photos: Path) -> None:
+    app = create_app(Settings((photos,)))
+    client = TestClient(app, base_url="http://localhost")  # whose models nobody loads
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["type"]) == (503, "/problems/not-ready")
+    assert client.get("/healthz").status_code == 200
+    app.state.service.gate.drain()
+    assert "stopping" in client.get("/readyz").json()["detail"]
+    assert ask(client, query=[{"key": "lines/03.png"}]).status_code == 503
+    app.state.service.galleries.close()
+
+
+def test_more_terms_than_a_query_may_have_are_refused(photos: Path) -> None:
+    with client_of(photos, max_query_terms=2) as client:
+        answer = ask(client, query=[{"key": "lines/03.png"}] * 3)
+    assert (answer.status_code, answer.json()["type"]) == (400, "/problems/bad-argument")
+    assert "at most 2" in answer.json()["detail"]
+
+
+def test_a_concept_that_nobody_taught_is_unknown(client: TestClient) -> None:
+    assert ask(client, query=[{"concept": "tigers"}]).json()["type"] == "/problems/unknown-name"
+
+
+def test_an_error_that_is_none_of_those_known_tells_nothing() -> None:
+    refusal = problems.refusal_of(LikewiseError("/home/ada/secret"))
+    assert (refusal.slug, "ada" in refusal.detail) == ("internal", False)
+    assert problems.invalid([]).detail == "the request is not understood"
+
+
+def test_a_strength_is_learned_anew_when_the_gallery_has_grown_and_a_while_has_passed(tmp_path: Path) -> None:
+    now, folder = [0.0], index_folder(draw_folder(tmp_path / "many", each=60))
+    with ThreadPoolExecutor(1) as threads:
+        galleries, strengths = Galleries([folder]), Strengths(threads, lambda: now[0])
+        gallery, hits = galleries.get(), list(galleries.get().collection.search("key:lines/03.png", 3))
+        assert strengths.told(gallery, hits, 180) == [None] * 3  # nobody waits
+        until(lambda: None not in strengths.told(gallery, hits, 180))
+        known = strengths._learned[gallery]
+        now[0] = 61.0
+        strengths.told(gallery, hits, 180)
+        assert strengths._learned[gallery] is known
+        strengths.told(gallery, hits, 181)
+        until(lambda: strengths._learned[gallery].at_s == 61.0)
+        galleries.close()

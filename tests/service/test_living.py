@@ -22,7 +22,7 @@ from serving import client_of, draw, draw_folder, index_folder, served, until
 
 
 def ask(port: int, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, Any]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=200)
     connection.request(method, path, body, headers)
     answer = connection.getresponse()
     told = answer.read()
@@ -36,10 +36,10 @@ def search(key: str) -> bytes:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_with_0_after_what_was_begun_is_answered(number: int, photos: Path) -> None:
-    with served(photos) as (process, port):
+    with served(photos, "--deadline-s", "400", "--drain-s", "300") as (process, port):
         assert ask(port, "POST", "/v1/search", search("lines/03.png"), **{"Content-Type": "application/json"})[0] == 200
         body = search("lines/04.png")
-        slow = socket.create_connection(("127.0.0.1", port), timeout=30)
+        slow = socket.create_connection(("127.0.0.1", port), timeout=200)
         head = f"POST /v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
         slow.sendall(f"{head}\r\n".encode() + body[:10])  # begun, and not yet sent whole
         until(lambda: b"likewise_queue_length 1.0" in _metrics(port))
@@ -52,11 +52,11 @@ def test_a_signal_ends_it_with_0_after_what_was_begun_is_answered(number: int, p
         slow.close()
         assert answer.startswith(b"HTTP/1.1 200 OK")
         assert b"lines/" in answer
-        assert process.wait(30) == 0
+        assert process.wait(200) == 0
 
 
 def _metrics(port: int) -> bytes:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=200)
     connection.request("GET", "/metrics")
     told = connection.getresponse().read()
     connection.close()
@@ -73,13 +73,13 @@ def _accepts(port: int) -> bool:
 
 def test_what_was_begun_and_does_not_end_is_given_up_after_a_while(photos: Path) -> None:
     with served(photos, "--drain-s", "1") as (process, port):
-        stuck = socket.create_connection(("127.0.0.1", port), timeout=30)
+        stuck = socket.create_connection(("127.0.0.1", port), timeout=200)
         stuck.sendall(
             b"POST /v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: 999\r\n\r\nx"
         )
         until(lambda: b"likewise_queue_length 1.0" in _metrics(port))
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(200) == 0
         stuck.close()
 
 
@@ -130,7 +130,7 @@ def test_many_at_once_share_the_calls_of_the_encoder_and_of_the_index(
     photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """32 clients, 32 pictures: what comes while the encoder works is embedded in one call, and searched in a few."""
-    with client_of(photos) as client:
+    with client_of(photos, deadline_s=400) as client:
         collection = client.app.state.service.galleries.get().collection  # type: ignore[attr-defined]
         encoder, calls, may_go_on = collection.encoder, list[int](), threading.Event()
 
@@ -140,7 +140,7 @@ def test_many_at_once_share_the_calls_of_the_encoder_and_of_the_index(
             def encode(self, pixels: np.ndarray) -> np.ndarray:
                 calls.append(len(pixels))
                 if len(calls) == 1:
-                    assert may_go_on.wait(30)
+                    assert may_go_on.wait(200)
                 return np.asarray(encoder.encode(pixels))
 
         monkeypatch.setattr(collection, "_encoder", Watched())
@@ -169,7 +169,7 @@ def test_many_at_once_share_the_calls_of_the_encoder_and_of_the_index(
 
 
 def test_a_client_that_leaves_before_its_turn_costs_no_work(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with client_of(photos, deadline_s=0.3) as client:
+    with client_of(photos, deadline_s=400) as client:
         collection = client.app.state.service.galleries.get().collection  # type: ignore[attr-defined]
         encoder, calls, may_go_on = collection.encoder, list[int](), threading.Event()
 
@@ -178,7 +178,7 @@ def test_a_client_that_leaves_before_its_turn_costs_no_work(photos: Path, monkey
 
             def encode(self, pixels: np.ndarray) -> np.ndarray:
                 calls.append(len(pixels))
-                assert may_go_on.wait(30)
+                assert may_go_on.wait(200)
                 return np.asarray(encoder.encode(pixels))
 
         monkeypatch.setattr(collection, "_encoder", Slow())
@@ -186,10 +186,11 @@ def test_a_client_that_leaves_before_its_turn_costs_no_work(photos: Path, monkey
         with ThreadPoolExecutor(2) as threads:
             first = threads.submit(client.post, "/v1/search", files={"a": data})
             until(lambda: calls == [1])
+            client.app.state.service.gate._deadline_s = 1.0  # type: ignore[attr-defined]
             second = client.post("/v1/search", files={"a": data})
             assert (second.status_code, second.json()["type"]) == (504, "/problems/deadline")
-            assert first.result().status_code == 504
             may_go_on.set()
+            assert first.result().status_code == 200
         until(lambda: client.app.state.service.gate.inside == 0)  # type: ignore[attr-defined]
     assert calls == [1]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 from fakes import MeanColour, records, unit_rows
 from likewise.stores.local import LocalStore, database
+from likewise.types import Item
 
 CARD = MeanColour().card
 
@@ -93,3 +95,21 @@ def test_a_copy_is_found_by_an_index_and_not_by_reading_the_table(folder: Path) 
     )
     connection.close()
     assert "images_by_content" in plan[3]
+
+
+def test_etags_come_without_a_new_format(folder: Path) -> None:
+    with LocalStore.open(folder) as store:
+        with store.write() as writer:
+            writer.refresh([replace(records("a")[0], etag='"1"')])
+        known = store.known("a")
+        assert known is not None
+        assert known.etag == '"1"'
+        assert known.unchanged(Item("a", known.size_bytes, 5, etag='"1"'))  # another date, the same object
+        assert not known.unchanged(Item("a", known.size_bytes, known.modified_ns, etag='"2"'))
+        with store.write() as writer:
+            writer.delete(["a"])
+            writer.compact()
+    connection = sqlite3.connect(folder / "collection.sqlite")
+    assert connection.execute("SELECT count(*) FROM etags").fetchone() == (0,)
+    connection.close()
+    assert version(folder) == database.FORMAT

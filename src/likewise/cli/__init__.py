@@ -40,7 +40,7 @@ INTERRUPTED = 130
     "--collection",
     metavar="PLACE",
     help="The folder that holds (or will hold) .likewise, or milvus://HOST:19530/NAME; otherwise the current folder, or the nearest "
-    "above it.",
+    "above it. search also takes the address of a server, http://…",
 )
 @click.pass_context
 def likewise(context: click.Context, collection: str | None) -> None:
@@ -49,7 +49,7 @@ def likewise(context: click.Context, collection: str | None) -> None:
     \b
       likewise index ~/Pictures            embed a folder, an archive, a list …
       likewise search holiday.jpg -k 7     the seven most similar pictures
-    """
+    """  # noqa: D301 - click wants the sign itself
     context.obj = collection
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from likewise.distributed.crews import Crew
     from likewise.ingest import Options, Report, Watch
     from likewise.roots import Roots
+    from likewise.stores import Store
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -104,9 +105,13 @@ class WantedCluster:
             retry=options.retry,
             wait_s=options.wait_s,
         )
-        found = distributed.index(shards.opened(place), collection.store, staff, plan, watch)
-        _say(found)
-        return found.report
+
+        def work(store: Store) -> Report:
+            found = distributed.index(shards.opened(place), store, staff, plan, watch)
+            _say(found)
+            return found.report
+
+        return collection.index_with(work)
 
 
 def _say(found: Summary) -> None:

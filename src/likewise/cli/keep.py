@@ -73,6 +73,7 @@ def _facts(collection: Collection) -> dict[str, object]:
         "weights sha256": card.weights_sha256 or "none",
         "licence": card.licence,
         "paper": card.paper,
+        "consistency": store.consistency,
         "size": store.size_bytes(),
         "sources": store.sources(),
     }

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from likewise.cli import remote
 from likewise.cli.indexes import SHARE
 from likewise.cli.limits import WantedLimits, limit_options
 from likewise.cli.model import running_options
@@ -20,6 +21,7 @@ from likewise.cli.screen import number, on_screen
 from likewise.cli.where import where_option
 
 if TYPE_CHECKING:
+    from likewise.client import Client
     from likewise.collection import Collection, Hits
     from likewise.encoders.runtimes import Precision, Runtime
     from likewise.queries import Query
@@ -122,7 +124,6 @@ def search(context: click.Context, /, **given: Any) -> int:
     On a terminal the hits come as a table; in a pipe as tab-separated rank, score, chance (with --significance), path (and query first,
     if several). No good match is an answer like any other: no line of hits, a word on standard error, exit code 0.
     """  # noqa: D301 - click wants the sign itself
-    from likewise.collection import Collection
     from likewise.layers import Weighing
     from likewise.queries.reading import is_many_pictures
     from likewise.types import Skipped
@@ -134,19 +135,15 @@ def search(context: click.Context, /, **given: Any) -> int:
     if wanted.explain is not None and (chain is None or chain.matcher is None):
         raise click.UsageError("--explain draws what geometry found: add --rerank geometry")
     several = not wanted.together and (len(wanted.queries) > 1 or any(map(is_many_pictures, wanted.queries)))
-    with Collection.open(
-        context.obj, weights=wanted.weights, runtime=wanted.runtime, precision=wanted.precision
-    ) as collection:
+    with _opened(context.obj, wanted) as collection:
         collection.limits = wanted.limits.applied(collection.limits)
-        if wanted.recall is not None:
-            collection.store.recall = wanted.recall
         answers: list[Hits] = []
         failed = 0
         for answer in collection.search_many(
             _queries(collection, wanted),
             wanted.k,
             metric=wanted.metric,
-            rerank=chain,
+            rerank=wanted.rerank.rerank if remote.is_address(context.obj) else chain,
             where=wanted.where,
             significance=wanted.significance,
             fold=wanted.fold,
@@ -167,7 +164,21 @@ def on_terminal() -> bool:
     return sys.stdout.isatty()
 
 
-def _queries(collection: Collection, wanted: Wanted) -> Iterator[Query | Skipped]:
+def _opened(folder: str | None, wanted: Wanted) -> Collection | Client:
+    """The collection of a folder, or that of a server."""
+    from likewise.collection import Collection
+
+    if folder is not None and remote.is_address(folder):
+        named: dict[str, object] = {"--recall": wanted.recall, "--weights": wanted.weights, "--runtime": wanted.runtime}
+        named |= {"--precision": wanted.precision, "--explain": wanted.explain, "--depth": wanted.rerank.depth}
+        return remote.client(folder, named)
+    collection = Collection.open(folder, weights=wanted.weights, runtime=wanted.runtime, precision=wanted.precision)
+    if wanted.recall is not None:
+        collection.store.recall = wanted.recall
+    return collection
+
+
+def _queries(collection: Collection | Client, wanted: Wanted) -> Iterator[Query | Skipped]:
     """One query for each picture that is named, or one for all together; what is mixed in must be right for any of them."""
     from likewise.queries import Query
     from likewise.teaching import Marks
@@ -205,7 +216,7 @@ def _print(answer: Hits, wanted: Wanted, *, several: bool) -> None:
             click.echo(f"likewise: {answer.query.name}: {answer.note}", err=True)
 
 
-def _write(collection: Collection, answers: list[Hits], wanted: Wanted) -> None:
+def _write(collection: Collection | Client, answers: list[Hits], wanted: Wanted) -> None:
     if wanted.grid is not None:
         for answer, path in zip(answers, grid_paths(wanted.grid, answers), strict=True):
             path.parent.mkdir(parents=True, exist_ok=True)

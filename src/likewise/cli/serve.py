@@ -52,7 +52,8 @@ _MEGA = 1_000_000
 def serve(folder: str | None, /, folders: tuple[str, ...], **given: Any) -> None:
     """Serve collections by HTTP: a page for people, /v1 for programs (docs/service.md).
 
-    PLACE is a folder that holds a collection, or an address such as milvus://HOST:19530/NAME. Without one, the collection here or above. Only this machine can ask, unless --host says otherwise; then --tokens says who may.
+    PLACE is a folder that holds a collection, or an address such as milvus://HOST:19530/NAME. Without one, the collection here or
+    above. Only this machine can ask, unless --host says otherwise; then --tokens says who may.
     """
     if given["new_token"] is not None:
         _print_new_token(given["tokens"], given["new_token"], given["scope"])

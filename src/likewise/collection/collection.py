@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -27,8 +28,9 @@ from likewise.filters import Field
 from likewise.filters.summary import FieldSummary, summarised
 from likewise.indexes.first import Watch
 from likewise.layers import Layered, Slice, Weighing
-from likewise.queries import ByMarks, Part, Query, Term
+from likewise.queries import ByImage, ByKey, ByMarks, Part, Query, Term
 from likewise.queries.reading import Given, Reader, Weighted, open_place
+from likewise.queries.reranking import Explained, explained
 from likewise.queries.syntax import Region
 from likewise.rerank import Chain
 from likewise.rerank import load as load_rerank
@@ -38,7 +40,7 @@ from likewise.stores import home as homes
 from likewise.stores.home import Built, Home
 from likewise.stores.local import LocalStore, database, indexing
 from likewise.teaching import Marks
-from likewise.types import Card, Image, Metric, Record, Skipped
+from likewise.types import Card, Hit, Image, Metric, Record, Skipped
 
 _WORTH_FITTING = 5000  # images; of fewer nothing derived is kept, and the first who asks waits for less than a second
 _ELSEWHERE = "keep another in a collection of its own with -c DIR"
@@ -62,6 +64,7 @@ class Collection:
         self.limits = images.Limits()
         self._encoder = encoder
         self._load = load
+        self._loading = threading.Lock()
         self._chains: dict[str, Chain] = {}
         self._met: set[Field] = set()
         self._folding: Folding | None = None
@@ -173,12 +176,18 @@ class Collection:
         Raises:
             StoreMismatch: If what loads under that name today computes other embeddings.
         """
-        if self._encoder is None:
-            card = self.store.card
-            encoder = whitened.kept(self.store.folder, card, self._load) or self._load(card)
-            self.store.demand(encoder.card)
-            self._encoder = encoder
-        return self._encoder
+        with self._loading:  # who comes second waits, instead of loading the same
+            if self._encoder is None:
+                card = self.store.card
+                encoder = whitened.kept(self.store.folder, card, self._load) or self._load(card)
+                self.store.demand(encoder.card)
+                self._encoder = encoder
+            return self._encoder
+
+    @property
+    def model(self) -> str:
+        """The name of the encoder that made the embeddings."""
+        return self.store.card.name
 
     @property
     def whitening(self) -> Whitening | None:
@@ -247,11 +256,18 @@ class Collection:
         self, opened: Iterable[Source], options: ingest.Options | None = None, watch: ingest.Watch = lambda _: None
     ) -> ingest.Report:
         """As `index`, for sources that are open already."""
-        options = options or ingest.Options(limits=self.limits)
+        wanted = options or ingest.Options(limits=self.limits)
+        return self.index_with(
+            lambda store: ingest.added_up(
+                ingest.ingest(source, store, self.encoder, wanted, watch) for source in opened
+            )
+        )
+
+    def index_with(self, work: Callable[[Home], ingest.Report]) -> ingest.Report:
+        """As `index`, by work that fills the store in its own way, such as that of a cluster."""
         self._note_layers()
         carried = self._carry_over_sample()
-        reports = [ingest.ingest(source, self.store, self.encoder, options, watch) for source in opened]
-        whole = ingest.added_up(reports)
+        whole = work(self.store)
         carried = min(carried, whole.unchanged)  # they are new here, though their turn came before
         whole.added, whole.unchanged = whole.added + carried, whole.unchanged - carried
         if whole.added + whole.changed:
@@ -541,6 +557,19 @@ class Collection:
     def picture(self, record: Record, side: int = 256) -> Image | None:
         """A thumbnail that fits in side × side; None when the original cannot be shown any more."""
         return pictures.of_record(self.store, record, side, self.limits)
+
+    def picture_of(self, part: ByImage | ByKey, side: int = 256) -> Image | None:
+        """A thumbnail of a part of a query, its region framed; None when it cannot be shown."""
+        return pictures.of_part(self.store, part, side, self.limits)
+
+    def is_live(self, key: str) -> bool:
+        """Whether a search can return the image of a key."""
+        known = self.store.known(key)
+        return known is not None and known.live
+
+    def explained(self, query: Query, hits: Sequence[Hit], rerank: Chain) -> Sequence[Explained]:
+        """The places that a query shares with hits, as geometry finds them; none where the rerankers have none."""
+        return [] if rerank.matcher is None else explained(self.store, rerank.matcher, query, hits, self.limits)
 
     def forget(self, *places: str | Path, where: Where | None = None) -> int:
         """Take images, or all below a folder or an archive, out of the collection, and keep them out.

@@ -155,12 +155,11 @@ class Concepts(Mapping[str, Concept]):
             ):
                 found.append(each["key"])
                 continue
-            moved = self._store.with_content(each["sha256"])
-            elsewhere = None if moved is None else self._store.known(moved[1].key)
-            if moved is not None and elsewhere is not None and elsewhere.live:
-                found.append(moved[1].key)
-            else:
+            moved = self._store.live_with_content(each["sha256"])
+            if moved is None:
                 missing.append(each["key"])
+            else:
+                found.append(moved)
         return found
 
     def _read(self) -> dict[str, dict[str, object]]:

@@ -6,22 +6,48 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import Protocol, overload
 
 from likewise import search as searching
 from likewise.collection import pictures
 from likewise.errors import BadArgument
 from likewise.filters import Filter
 from likewise.queries import ByImage, ByKey, ByMarks, ByText, Query, Term, sign_of
-from likewise.queries.reranking import explained
+from likewise.queries.reranking import Explained
 from likewise.rerank import Chain
 from likewise.show import Answer, Asked, copies_text, odds_text, score_text
-from likewise.types import Hit
-
-if TYPE_CHECKING:
-    from likewise.collection.collection import Collection
+from likewise.types import Hit, Image, Record
 
 _SHOWN_PARTS = 7  # of a query; with the sign for the others they fill a row of the grid
+
+
+class Shows(Protocol):
+    """Whoever was asked: a collection here, or one behind a server."""
+
+    @property
+    def model(self) -> str:
+        """The name of the encoder that made the embeddings."""
+        ...
+
+    def picture(self, record: Record, side: int = 256) -> Image | None:
+        """A thumbnail of a gallery image."""
+        ...
+
+    def picture_of(self, part: ByImage | ByKey, side: int) -> Image | None:
+        """A thumbnail of a part of a query, its region framed; None when it cannot be shown."""
+        ...
+
+    def is_live(self, key: str) -> bool:
+        """Whether a search can return the image of a key."""
+        ...
+
+    def explained(self, query: Query, hits: Sequence[Hit], rerank: Chain) -> Sequence[Explained]:
+        """The places that a query shares with hits."""
+        ...
+
+    def notes(self) -> dict[str, str]:
+        """A few facts for the head of a page."""
+        ...
 
 
 class Hits(Sequence[Hit]):
@@ -29,9 +55,9 @@ class Hits(Sequence[Hit]):
 
     def __init__(
         self,
-        collection: Collection,
+        collection: Shows,
         found: searching.Found,
-        rerank: Chain | None = None,
+        rerank: Chain | str | None = None,
         where: Filter | None = None,
         significance: float | None = None,
     ) -> None:
@@ -90,12 +116,8 @@ class Hits(Sequence[Hit]):
         """Marked images, by key, that are no longer in the collection and did not count."""
         marked = [term.part for term in self.query.terms if isinstance(term.part, ByMarks)]
         every = [part.marks for part in marked] + ([self.query.marks] if self.query.marks else [])
-        known = [key for marks in every for key in (*marks.liked, *marks.disliked) if not self._is_live(key)]
+        known = [key for marks in every for key in (*marks.liked, *marks.disliked) if not self._collection.is_live(key)]
         return [*(key for part in marked for key in part.missing), *known]
-
-    def _is_live(self, key: str) -> bool:
-        known = self._collection.store.known(key)
-        return known is not None and known.live
 
     def _told_of_chance(self) -> list[str]:
         count = len(self.by_chance)
@@ -125,7 +147,7 @@ class Hits(Sequence[Hit]):
         title = f"{sign_of(term) if number or away else 'query'} {weight}".strip()
         if isinstance(part, ByText | ByMarks):
             return Asked(title, "", None, part.name, away)
-        shown = pictures.of_part(self._collection.store, part, side, self._collection.limits)
+        shown = self._collection.picture_of(part, side)
         return Asked(title, part.name, shown, away=away)
 
     def save(self, path: str | Path) -> Path:
@@ -160,10 +182,13 @@ class Hits(Sequence[Hit]):
         """
         from likewise.show import matches
 
-        matcher = None if self._rerank is None else self._rerank.matcher
-        if matcher is None:
+        if isinstance(self._rerank, str):
+            raise BadArgument(
+                f"{self.query.name}: these hits come from a server, which draws them itself: POST /v1/explain"
+            )
+        if self._rerank is None or self._rerank.matcher is None:
             raise BadArgument(f"{self.query.name}: nothing to explain: search with rerank='geometry'")
-        found = explained(self._collection.store, matcher, self.query, self[:most], self._collection.limits)
+        found = self._collection.explained(self.query, self[:most], self._rerank)
         target = Path(path)
         target.write_bytes(matches.png([pictures.pair(self.query, each) for each in found]))
         return target
@@ -185,8 +210,8 @@ class Hits(Sequence[Hit]):
             "query": self.query.name,
             "parts": [_told(term) for term in self.query.terms],
             "left_out": sorted(self.query.left_out),
-            "model": self._collection.store.card.name,
-            "rerank": "" if self._rerank is None else self._rerank.name,
+            "model": self._collection.model,
+            "rerank": self._rerank.name if isinstance(self._rerank, Chain) else self._rerank or "",
             "where": "" if self._where is None else str(self._where),
             "significance": self.significance,
             "hits": hits,

@@ -213,11 +213,14 @@ def _compare_searches(source: End, made: End, samples: Sequence[tuple[str, NDArr
 
 
 def _alike(one: Answers, other: Answers) -> bool:
-    """Equal scores, and equal images as far as scores tell them apart from the last of them."""
+    """The same images with the same scores, as far as scores tell them apart from the last of them."""
     if len(one.scores) != len(other.scores) or np.abs(one.scores - other.scores).max(initial=0) > _SAME_SCORE:
         return False
-    sure = {key for key, score in zip(one.keys, one.scores, strict=True) if score > one.scores[-1] + 2 * _SAME_SCORE}
-    return sure <= set(other.keys)
+    there = dict(zip(other.keys, other.scores.tolist(), strict=True))
+    sure = [
+        pair for pair in zip(one.keys, one.scores.tolist(), strict=True) if pair[1] > one.scores[-1] + 2 * _SAME_SCORE
+    ]
+    return all(key in there and abs(there[key] - score) <= _SAME_SCORE for key, score in sure)
 
 
 def _number(text: str) -> int:

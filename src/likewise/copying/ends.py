@@ -166,7 +166,7 @@ class ParquetEnd:
             raise NoCollection(
                 f"no Parquet at {path}: name a folder that ends in {ENDING} and has shards in it, or a file"
             )
-        self._head = self._shards[0].head if self._shards else head
+        self._head = self._shards[0].head if self._shards or head is None else head
 
     @property
     def place(self) -> str:
@@ -176,7 +176,6 @@ class ParquetEnd:
     @property
     def head(self) -> Head:
         """See `End.head`."""
-        assert self._head is not None
         return self._head
 
     def records(self) -> Iterator[Sequence[Record]]:
@@ -198,7 +197,7 @@ class ParquetEnd:
             best = [_best(one, other, k) for one, other in zip(best, found, strict=True)]
         return best
 
-    def take(self, head: Head, parts: Iterable[Rows], origin: End) -> int:
+    def take(self, head: Head, parts: Iterable[Rows], origin: End) -> int:  # noqa: ARG002 - Parquet holds images alone
         """See `End.take`: shards of 50,000 rows, behind those that are there."""
         if self._path.suffix == ENDING and self._path.is_file():
             raise BadArgument(f"{self._path} is one file, and a copy is a folder of them: name another place")
@@ -245,8 +244,7 @@ class _Stream:
 
     def shard(self, count: int) -> Iterator[Rows]:
         """The next so many rows."""
-        while count and self.has_more():
-            assert self._rest is not None
+        while count and self.has_more() and self._rest is not None:
             records, rows = self._rest
             yield records[:count], rows[:count]
             self._rest = records[count:], rows[count:]

@@ -238,30 +238,39 @@ class _Run:
         listed = {skip.key for skip, _ in entry.skipped}
         for shard in parquet.shards(self._manifest.file(entry.id)):
             listed.update(record.key for part in parquet.records_of(shard) for record in part)
-        gone = [record.key for _, record in self._store.records(prefix) if record.key not in listed]
+        keys = [record.key for _, record in self._store.records(prefix)]
+        keys += [skip.key for skip in self._store.skipped() if skip.key.startswith(prefix)]
+        gone = [key for key in keys if key not in listed]
         if gone:
             self._writer.vanish(gone)
             self._report.vanished += len(gone)
 
     def _mark_vanished(self) -> None:
         source = self._place.source
-        if source is None:
-            return
         keys = [record.key for _, record in self._store.records()]
         keys += [skip.key for skip in self._store.skipped()]
-        start = source.location.rstrip("/") + "/"
-        gone = [
-            key
-            for key in keys
-            if key not in self._items
-            and (path := self._roots.path(key)).startswith(start)
-            and source.covers(path[len(start) :])
-        ]
+        if source is not None:
+            gone = [key for key in keys if key not in self._items and _is_covered(self._roots.path(key), source)]
+        else:
+            there = {place for place, _ in self._place.archives}
+            gone = [key for key in keys if self._was_in_archive(self._roots.path(key), there)]
         if gone:
             self._writer.vanish(gone)
         self._report.vanished += len(gone)
+
+    def _was_in_archive(self, path: str, there: set[str]) -> bool:
+        """Whether an image lay in an archive of this folder that is there no longer; a pattern covers nothing but what it matches."""
+        folder = paths.absolute(Path(self._place.name).expanduser().resolve())
+        archive = path[len(folder) + 1 :].partition("/")[0] if path.startswith(f"{folder}/") else ""
+        return archive.lower().endswith(shards.PACKED) and f"{folder}/{archive}" not in there and Path(folder).is_dir()
 
     def _tell(self, under_way: int) -> None:
         self._report.seconds = time.monotonic() - self._started
         shown = replace(self._report, added=self._report.added + under_way)
         self._watch(replace(shown, total=max(shown.total, shown.done)))
+
+
+def _is_covered(path: str, source: Source) -> bool:
+    """Whether a source would list what lies at a path, if it were there."""
+    start = source.location.rstrip("/") + "/"
+    return path.startswith(start) and source.covers(path[len(start) :])

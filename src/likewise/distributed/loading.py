@@ -71,7 +71,11 @@ class Loader:
         ]
         if moved:
             self._writer.refresh(moved)
-        self._report.unchanged += len(records) - len(rows)
+        returned = sum(before is not None and not before.live for before in known) - sum(
+            (before := known[row]) is not None and not before.live for row in rows
+        )
+        self._report.returned += returned
+        self._report.unchanged += len(records) - len(rows) - returned
 
     def _skip(self, entry: Entry) -> None:
         if entry.skipped:

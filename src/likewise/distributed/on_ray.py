@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import socket
+import threading
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
@@ -21,6 +24,7 @@ from likewise.roots import Roots
 MOST_DEATHS = 3
 """Of workers over one shard, before it is given up."""
 
+_LISTEN_S = 5.0
 _LOOK_S = 0.5  # between two looks at what is going on
 
 
@@ -256,6 +260,9 @@ def _connected(cluster: Cluster) -> Any:
         raise MissingExtra("--on ray needs Ray: pip install 'likewise[ray]'") from error
     if ray.is_initialized():
         return ray
+    if cluster.address:
+        _check_answers(cluster.address)
+    before = signal.getsignal(signal.SIGTERM)
     quiet: dict[str, Any] = {"include_dashboard": False, "num_cpus": cluster.workers or None}
     try:
         ray.init(
@@ -266,12 +273,26 @@ def _connected(cluster: Cluster) -> Any:
             **({} if cluster.address else quiet),
         )
     except (ConnectionError, RuntimeError, ValueError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise LikewiseError(
-            f"no cluster of Ray answers at {cluster.address or 'this machine'} ({first}): start one with `ray start --head`, and run this "
-            "on one of its machines"
-        ) from error
+        raise _no_cluster(cluster.address or "this machine", error) from error
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, before)  # Ray takes it, and would end us without a word
     return ray
+
+
+def _check_answers(address: str) -> None:
+    """Whether anybody listens; Ray itself would ask for minutes."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=_LISTEN_S).close()
+    except (OSError, ValueError, OverflowError) as error:
+        raise _no_cluster(address, error) from error
+
+
+def _no_cluster(where: str, error: Exception) -> LikewiseError:
+    first = str(error).strip().partition("\n")[0]
+    return LikewiseError(
+        f"no cluster of Ray answers at {where} ({first}): start one with `ray start --head`, and run this on one of its machines"
+    )
 
 
 def _mended(cause: BaseException) -> BaseException:

@@ -18,7 +18,7 @@ from likewise.types import Item
 SHARD_IMAGES = 2048
 """What a killed worker has to do again at the most, and what a worker holds in memory."""
 
-PACKED = (*(ending for ending in ARCHIVES if ending != ".zip"), ".parquet")
+PACKED = tuple(ending for ending in ARCHIVES if ending != ".zip")
 """What can only be read from front to back: one worker takes the whole."""
 
 

@@ -7,7 +7,7 @@ import platform
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -129,6 +129,7 @@ class Worker:
         self._encoder, self._roots = encoder, roots
         # One commit, at the end; what is skipped is decided anew.
         self._options = replace(options, commit_s=math.inf, retry=True)
+        self._source: Source | None = None
         self.done = 0
 
     def told(self, where: str) -> Told:
@@ -150,7 +151,7 @@ class Worker:
             self.done = report.done
             watch(report.done)
 
-        source = _opened(shard.place)
+        source = self._opened(shard)
         part = source if shard.items is None else Part(source, shard.items)
         gathered = Gathered(self._encoder.card, self._roots)
         ingest.ingest(part, cast(Store, gathered), self._encoder, self._options, tell)
@@ -158,11 +159,13 @@ class Worker:
         embeddings = np.concatenate([*gathered.parts, np.zeros((0, self._encoder.card.dim), np.float32)])
         return Made(shard, gathered.kept, embeddings, gathered.left_out, running(self._encoder).short)
 
-
-@lru_cache(maxsize=2)
-def _opened(place: str) -> Source:
-    """The source, kept open: the next shard is of the same one."""
-    return open_place(place)
+    def _opened(self, shard: Shard) -> Source:
+        """The source; that of a listing stays open, since the next shard is of the same one."""
+        if shard.items is None:
+            return open_place(shard.place)
+        if self._source is None or self._source.name != shard.place:
+            self._source = open_place(shard.place)
+        return self._source
 
 
 def _check_is_there(shard: Shard, source: Source, skipped: Sequence[tuple[Skipped, Item]]) -> None:

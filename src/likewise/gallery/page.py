@@ -13,10 +13,10 @@ from likewise.gallery.bundling import bundled
 from likewise.gallery.folder import Folder
 from likewise.gallery.pictures import NOTHING, Shown, thumbnail_name
 from likewise.show import printable
-from likewise.show.encoding import SMALL
 from likewise.types import Record
 
 _FIRST = 60  # images that the document itself shows
+_SMALL = 64  # pixels, which are shown as squares, as the script does
 _EAGER = 24  # of them, loaded whether in sight or not
 
 
@@ -82,7 +82,7 @@ def _tile(number: int, record: Record, shown: Shown) -> str:
     told = "cannot be shown"
     if shown.thumbnail != NOTHING:
         lazy = ' loading="lazy"' if number >= _EAGER else ""
-        pixels = ' class="pixels"' if max(record.width, record.height) <= SMALL else ""
+        pixels = ' class="pixels"' if max(record.width, record.height) <= _SMALL else ""
         told = f'<img src="{thumbnail_name(shown.thumbnail)}" alt=""{lazy}{pixels} decoding="async">'
     address = quote(key, safe="")
     return (

@@ -18,7 +18,7 @@ from likewise.collection import Collection
 from likewise.errors import BadImage, SourceError
 from likewise.gallery.folder import Folder
 from likewise.images.kinds import Kind, kind_of
-from likewise.show.encoding import webp
+from likewise.images.writing import webp
 from likewise.types import Image, Record
 
 Originals: TypeAlias = Literal["none", "copy", "link"]

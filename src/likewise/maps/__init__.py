@@ -1,4 +1,4 @@
-"""The whole gallery in two dimensions: what is alike lies close together. docs/maps.md.
+"""The whole gallery in two dimensions: what is alike lies close together. docs/map.md.
 
 A map is derived from the embeddings and kept beside the store; it is never the truth, and no search looks at it.
 """

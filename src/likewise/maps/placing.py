@@ -148,7 +148,10 @@ def _tsne(narrow: Points, near: NDArray[np.int64], watch: Watch) -> NDArray[np.f
 
     index = nearest_neighbors.PrecomputedNeighbors(near, np.ones(near.shape))
     alike = affinity.Uniform(knn_index=index, k_neighbors=_NEIGHBOURS)
-    start = initialization.rescale(np.array(narrow[:, :2], np.float64))
+    flat = np.array(narrow[:, :2], np.float64)
+    if not flat.std(axis=0).all():  # nothing but copies: any start will do
+        flat = np.random.default_rng(0).normal(size=flat.shape)
+    start = initialization.rescale(flat)
     fit = TSNE(
         early_exaggeration_iter=_EXAGGERATED,
         n_iter=_STEPS,

@@ -7,21 +7,40 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from likewise import images, sources
 from likewise.encoders import Encoder, TextEncoder
 from likewise.errors import BadArgument, BadImage, SourceError
 from likewise.queries import MOST_PARTS, ByImage, ByKey, ByMarks, ByText, Part, Query, Term, syntax
 from likewise.queries.syntax import Region, Spelled
+from likewise.roots import Roots
 from likewise.sources import Source, paths, web
-from likewise.stores import Store
-from likewise.types import Item, Skipped
+from likewise.stores import Known
+from likewise.types import Card, Item, Skipped
 
 Given: TypeAlias = "str | Path | bytes | Query"
 """A text by the rules of `likewise.queries.syntax`; a path, taken as it is; an encoded image; a query to add to."""
 
 Weighted: TypeAlias = "Given | tuple[Given, float]"
+
+
+class Keys(Protocol):
+    """What a reader asks of a store."""
+
+    @property
+    def card(self) -> Card:
+        """Of the model."""
+        ...
+
+    @property
+    def roots(self) -> Roots:
+        """Where keys lead."""
+        ...
+
+    def known(self, key: str) -> Known | None:
+        """What there is under a key."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +53,15 @@ class Reader:
         limits: Of the decoder.
         standard_input: Reads what `-` stands for; None where it stands for nothing.
         concept: What was saved under a name; None where nothing can be.
+        original: Gives the encoded image of a key; None where it is read from where it was found.
     """
 
-    store: Store
+    store: Keys
     encoder: Callable[[], Encoder]
     limits: images.Limits
     standard_input: Callable[[], bytes] | None = None
     concept: Callable[[str], ByMarks] | None = None
+    original: Callable[[str], bytes] | None = None
 
     def one(
         self,
@@ -131,12 +152,17 @@ class Reader:
         if spelled.kind == "key":
             if spelled.region is None:
                 return ByKey(spelled.name)
-            source, item = sources.locate(self.store.roots.path(spelled.name))
-            return self._picture(spelled, source.read(item))
+            return self._picture(spelled, self._original(spelled.name))
         if spelled.name == "-" and self.standard_input is not None:
             return self._picture(replace(spelled, name="standard input"), self.standard_input())
         is_on_web = spelled.name.startswith(sources.WEB)
         return self._picture(spelled, web.fetch(spelled.name) if is_on_web else _read(spelled.name))
+
+    def _original(self, key: str) -> bytes:
+        if self.original is not None:
+            return self.original(key)
+        source, item = sources.locate(self.store.roots.path(key))
+        return source.read(item)
 
     def _picture(self, spelled: Spelled, data: bytes) -> ByImage:
         key = spelled.name if spelled.kind == "key" else ""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
+from urllib.parse import parse_qsl
 
 from fastapi import Request
 from pydantic import ValidationError
@@ -19,15 +21,13 @@ BINARY: Mapping[str, str] = {"type": "string", "format": "binary"}
 _MOST_PARTS = 64
 
 
-async def search(
-    request: Request, options: models.SearchOptions, settings: Settings
-) -> tuple[models.SearchRequest, dict[str, File]]:
+async def search(request: Request, settings: Settings) -> tuple[models.SearchRequest, dict[str, File]]:
     """What a search request asks, and the pictures in its body.
 
     Raises:
         Refusal: If it is too large, of no kind that is read, or not of the declared shape.
     """
-    kind = _kind(request)
+    kind, options = _kind(request), _options(request.url.query)
     if kind == "application/json":
         return parsed(await request.body()), {}
     if kind == "multipart/form-data":
@@ -51,6 +51,31 @@ async def pictures(request: Request, settings: Settings) -> dict[str, File]:
         "not-a-picture",
         f"a body of type {kind or 'none'} is not read: send image/*, application/octet-stream or multipart/form-data",
     )
+
+
+@lru_cache(maxsize=1000)
+def _options(query: str) -> models.SearchOptions:
+    """The options in an address: most clients send the same ones again and again."""
+    try:
+        return models.SearchOptions.model_validate(dict(parse_qsl(query, keep_blank_values=True)))
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        raise problems.invalid([each | {"loc": ("query", *each["loc"])} for each in found]) from error
+
+
+def _parameters() -> list[dict[str, Any]]:
+    """The options in an address as OpenAPI tells parameters."""
+    told = []
+    for name, schema in models.SearchOptions.model_json_schema()["properties"].items():
+        about, found = schema.pop("description", ""), dict(schema)
+        one: dict[str, Any] = next((each for each in found.pop("anyOf", [{}]) if each.get("type") != "null"), {})
+        if found.get("default", ...) is None:
+            del found["default"]
+        told.append({"name": name, "in": "query", "required": False, "description": about, "schema": found | one})
+    return told
+
+
+OPTIONS = _parameters()
 
 
 def parsed(text: bytes) -> models.SearchRequest:

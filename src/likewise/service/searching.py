@@ -80,6 +80,7 @@ class _Asked:
 class _Done:
     answer: Hits | Skipped
     hits: Sequence[Hit]
+    total: int
     seconds: float
 
 
@@ -91,11 +92,13 @@ class Answer:
         hits: At most k, best first.
         by_chance: Of the k best those that chance explains; ranks are among all k.
         note: For a reader.
+        total: Images in the gallery.
     """
 
     hits: Sequence[Hit]
     by_chance: Sequence[Hit]
     note: str
+    total: int
 
 
 class Searching:
@@ -163,7 +166,7 @@ class Searching:
         times.wait += max(0.0, perf_counter() - began - done.seconds)
         if isinstance(done.answer, Skipped):
             return done.answer
-        return Answer(done.hits, done.answer.by_chance, done.answer.note)
+        return Answer(done.hits, done.answer.by_chance, done.answer.note, done.total)
 
     def close(self) -> None:
         """End the threads, after what they do."""
@@ -193,9 +196,10 @@ def _searched(line: _Line, asked: Sequence[_Asked]) -> Sequence[_Done]:
         layers=dict(wish.layers) if wish.layers else None,
     )
     answers = list(found)
+    total = len(line.gallery.collection.store.snapshot().live)
     seconds = perf_counter() - began
     return [
-        _Done(answer, [] if isinstance(answer, Skipped) else answer[: each.k], seconds)
+        _Done(answer, [] if isinstance(answer, Skipped) else answer[: each.k], total, seconds)
         for answer, each in zip(answers, asked, strict=True)
     ]
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TypeAlias
 from urllib.parse import quote, urlencode
 
 from likewise.service import models
@@ -10,45 +12,48 @@ from likewise.service.galleries import Gallery
 from likewise.service.strengths import Strength
 from likewise.types import Hit, Record
 
+Told: TypeAlias = dict[str, object]
+"""Fields of an answer's model. Answers of many hits are not made of models: to check each field again takes as long as a search."""
+
 
 def image(gallery: Gallery, record: Record) -> models.ImageInfo:
     """An image, with its links."""
-    return models.ImageInfo.model_validate(_facts(gallery, record))
+    return models.ImageInfo.model_validate(facts(gallery, record))
 
 
-def hit(gallery: Gallery, found: Hit, rank: int, strength: Strength | None) -> models.SearchHit:
-    """A hit, with its links."""
-    return models.SearchHit.model_validate(
-        _facts(gallery, found.record)
-        | {
-            "rank": rank,
-            "score": found.score,
-            "chance": found.chance,
-            "inliers": found.inliers,
-            "strength": strength,
-            "layers": dict(found.layers) if found.layers else None,
-            "folded": [_facts(gallery, each.record) | {"score": each.score} for each in found.folded],
-        }
-    )
+def hit(gallery: Gallery, found: Hit, rank: int, strength: Strength | None) -> Told:
+    """A hit, with its links: the fields of `models.SearchHit`."""
+    return facts(gallery, found.record) | {
+        "rank": rank,
+        "score": found.score,
+        "chance": found.chance,
+        "inliers": found.inliers,
+        "strength": strength,
+        "layers": dict(found.layers) if found.layers else None,
+        "folded": [facts(gallery, each.record) | {"score": each.score} for each in found.folded],
+    }
 
 
-def chance_hit(gallery: Gallery, found: Hit) -> models.ChanceHit:
-    """One of the nearest that is no hit."""
-    told = {"rank": found.rank, "score": found.score, "chance": found.chance}
-    return models.ChanceHit.model_validate(_facts(gallery, found.record) | told)
+def chance_hit(gallery: Gallery, found: Hit) -> Told:
+    """One of the nearest that is no hit: the fields of `models.ChanceHit`."""
+    return facts(gallery, found.record) | {"rank": found.rank, "score": found.score, "chance": found.chance}
 
 
-def links(gallery: Gallery, record: Record) -> models.Links:
-    """Where more of an image is; the address changes with its content, so that what is kept of it may be kept for ever."""
-    base = f"/v1/images/{quote(record.key, safe='/')}"
-    where, version = urlencode({"collection": gallery.name}), record.content_sha256[:12]
-    return models.Links(
-        image=f"{base}?{where}",
-        thumbnail=f"{base}/thumbnail?{where}&v={version}&side=256",
-        original=f"{base}/original?{where}&v={version}",
-    )
+@lru_cache(maxsize=10_000)
+def links(collection: str, key: str, sha256: str) -> dict[str, str]:
+    """Where more of an image is: the fields of `models.Links`.
+
+    The address changes with the content, so that what is kept of it may be kept for ever.
+    """
+    base, where, version = f"/v1/images/{quote(key, safe='/')}", urlencode({"collection": collection}), sha256[:12]
+    return {
+        "image": f"{base}?{where}",
+        "thumbnail": f"{base}/thumbnail?{where}&v={version}&side=256",
+        "original": f"{base}/original?{where}&v={version}",
+    }
 
 
+@lru_cache(maxsize=10_000)
 def moment(modified_ns: int) -> str | None:
     """Nanoseconds since 1970 as ISO 8601; None for 0, and for what no calendar has."""
     if modified_ns == 0:
@@ -59,7 +64,8 @@ def moment(modified_ns: int) -> str | None:
         return None
 
 
-def _facts(gallery: Gallery, record: Record) -> dict[str, object]:
+def facts(gallery: Gallery, record: Record) -> Told:
+    """What is known of an image: the fields of `models.ImageInfo`."""
     return {
         "key": record.key,
         "width": record.width,
@@ -67,5 +73,5 @@ def _facts(gallery: Gallery, record: Record) -> dict[str, object]:
         "size_bytes": record.size_bytes,
         "modified": moment(record.modified_ns),
         "metadata": dict(record.metadata),
-        "links": links(gallery, record),
+        "links": links(gallery.name, record.key, record.content_sha256),
     }

@@ -51,19 +51,19 @@ class Strengths:
             self._learned[gallery] = _Learned(null, images, self._clock())
             self._learning.discard(gallery)
 
-    def told(self, gallery: Gallery, hits: Sequence[Hit]) -> list[Strength | None]:
-        """A word for each hit of a single picture by its embedding's score; None where nobody knows yet, or can."""
-        known = self._known(gallery)
+    def told(self, gallery: Gallery, hits: Sequence[Hit], images: int) -> list[Strength | None]:
+        """A word for each hit of a single picture in so many images, by its embedding's score; None where nobody knows yet, or can."""
+        known = self._known(gallery, images)
         if known is None or known.null is None:
             return [in_a_word(None, hit.inliers) for hit in hits]
-        chances = known.null.chances(np.array([hit.score for hit in hits], np.float64), max(1, known.images)).tolist()
+        chances = known.null.chances(np.array([hit.score for hit in hits], np.float64), max(1, images)).tolist()
         return [in_a_word(chance, hit.inliers) for hit, chance in zip(hits, chances, strict=True)]
 
-    def _known(self, gallery: Gallery) -> _Learned | None:
+    def _known(self, gallery: Gallery, images: int) -> _Learned | None:
         with self._guard:
             known = self._learned.get(gallery)
             due = known is None or self._clock() - known.at_s > _STALE_S
-            if due and gallery not in self._learning and (known is None or known.images != len(gallery.collection)):
+            if due and gallery not in self._learning and (known is None or known.images != images):
                 self._learning.add(gallery)
                 self._threads.submit(self.learn, gallery)
         return known

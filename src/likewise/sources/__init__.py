@@ -18,10 +18,11 @@ from likewise.types import Item
 
 if TYPE_CHECKING:
     from likewise.sources.cifar import Cifar
+    from likewise.sources.parquets import Parquet
     from likewise.sources.tars import Tar
     from likewise.sources.zips import Zip
 
-ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".parquet")
 LISTS = (".txt", ".lst", ".list")
 WEB = ("https://", "http://")
 TABLES = (".csv", ".tsv", ".jsonl")
@@ -66,9 +67,9 @@ def open_source(place: str, *, lines: Iterable[str] | None = None) -> Source:
     """Open a place by what is found there.
 
     Args:
-        place: A folder, `.zip`, `.tar` (also compressed), CIFAR-10 or -100 (the folder of the official download, or its .tar.gz;
+        place: A folder, `.zip`, `.tar` (also compressed), `.parquet`, CIFAR-10 or -100 (the folder of the download, or its .tar.gz;
             with `/train` or `/test` behind it, only that part), a list of paths (`.txt`, `.lst`, `.list`), a table of paths and
-            metadata (`.csv`, `.tsv`, `.jsonl`), a pattern with `*`, `?` or `[`, an image, or `-`; or an address: `s3://`, `gs://` or
+            metadata (`.csv`, `.tsv`, `.jsonl`), a pattern with `*`, `?` or `[`, an image, `-`, or an address: `s3://`, `gs://` or
             `az://` with a bucket and a prefix, an image, an archive or a list, `https://` with an image or a list.
         lines: For `-`: the paths, one in each; relative ones start at the current folder.
 
@@ -230,7 +231,7 @@ def _split_of(place: str) -> Source | None:
     return None
 
 
-def _packed(path: Path) -> Zip | Tar | Cifar | None:
+def _packed(path: Path) -> Zip | Tar | Cifar | Parquet | None:
     """What a path packs, if it is an archive or the folder of CIFAR."""
     from likewise.sources import cifar
 
@@ -246,7 +247,7 @@ def _packed(path: Path) -> Zip | Tar | Cifar | None:
 
 
 @lru_cache(maxsize=4)
-def _opened(path: Path, modified_ns: int, size_bytes: int) -> Zip | Tar | Cifar | None:  # noqa: ARG001 - changed is another
+def _opened(path: Path, modified_ns: int, size_bytes: int) -> Zip | Tar | Cifar | Parquet | None:  # noqa: ARG001 - changed is another
     """An archive or a folder of CIFAR, kept open, since more will be asked of it."""
     from likewise.sources import archives, cifar
 

@@ -12,6 +12,7 @@ from likewise.types import Item
 
 if TYPE_CHECKING:
     from likewise.sources.cifar import Cifar
+    from likewise.sources.parquets import Parquet
     from likewise.sources.tars import Tar
     from likewise.sources.zips import Zip
 
@@ -21,27 +22,31 @@ _LARGEST = 2**63 - 1  # what a store can hold; an archive may claim anything
 Entry = TypeVar("Entry")
 
 
-def open_archive(path: Path) -> Zip | Tar | Cifar:
-    """A zip or a tar by its name; a tar that holds CIFAR is opened as CIFAR.
+def open_archive(path: Path) -> Zip | Tar | Cifar | Parquet:
+    """A zip, a tar or a Parquet file by its name; a tar that holds CIFAR is opened as CIFAR.
 
     Raises:
         SourceError: If it cannot be opened.
     """
-    from likewise.sources import cifar, tars, zips
+    from likewise.sources import cifar, parquets, tars, zips
 
+    if path.name.lower().endswith(".parquet"):
+        return parquets.Parquet(path)
     if path.name.lower().endswith(".zip"):
         return zips.Zip(path)
     return cifar.in_tar(path) or tars.Tar(path)
 
 
-def open_far(place: str, file: BinaryIO) -> Zip | Tar:
+def open_far(place: str, file: BinaryIO, modified_ns: int) -> Zip | Tar | Parquet:
     """An archive by its address and its bytes.
 
     Raises:
         SourceError: If it cannot be opened.
     """
-    from likewise.sources import tars, zips
+    from likewise.sources import parquets, tars, zips
 
+    if place.lower().endswith(".parquet"):
+        return parquets.Parquet(place, file, modified_ns)
     return zips.Zip(place, file) if place.lower().endswith(".zip") else tars.Tar(place, file)
 
 

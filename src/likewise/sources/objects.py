@@ -158,7 +158,7 @@ def _opened(bucket: Bucket, facts: Found) -> Source:
             raise OSError(str(error)) from error  # what archives expect of a file that cannot be read
 
     file = io.BufferedReader(Fetched(facts.size_bytes, fetch), 1 << 16)
-    return archives.open_far(f"{bucket}/{facts.key}", cast(BinaryIO, file))
+    return archives.open_far(f"{bucket}/{facts.key}", cast(BinaryIO, file), facts.modified_ns)
 
 
 def _is_listed(key: str, found: Found) -> bool:

@@ -25,26 +25,32 @@ Place: TypeAlias = Path | str
 
 
 class Built(Protocol):
-    """An index that is there.
-
-    Attributes:
-        kind: Of its first pass.
-        rows: That are in it.
-        dial: What was measured.
-        seconds: That building took.
-        size_bytes: What it takes.
-    """
+    """An index that is there."""
 
     @property
-    def kind(self) -> Kind: ...
+    def kind(self) -> Kind:
+        """Of its first pass."""
+        ...
+
     @property
-    def rows(self) -> int: ...
+    def rows(self) -> int:
+        """That are in it."""
+        ...
+
     @property
-    def dial(self) -> Dial: ...
+    def dial(self) -> Dial:
+        """What was measured."""
+        ...
+
     @property
-    def seconds(self) -> float: ...
+    def seconds(self) -> float:
+        """That building took."""
+        ...
+
     @property
-    def size_bytes(self) -> int: ...
+    def size_bytes(self) -> int:
+        """What it takes."""
+        ...
 
 
 class HomeWriter(Writer, Protocol):
@@ -73,6 +79,10 @@ class Home(Store, Protocol):
     recall: float
     """How much of the k nearest searches through this object are to find: as wished for the collection, unless it was set."""
 
+    def live_with_content(self, sha256: str) -> str | None:
+        """The key of an image of these bytes that a search can return; None if none is known."""
+        ...
+
     @property
     def place(self) -> str:
         """Where it is, as messages say it: a folder or an address."""
@@ -91,6 +101,11 @@ class Home(Store, Protocol):
     @property
     def computed_by(self) -> list[str]:
         """Runtime and precision of what computed the embeddings, in the order of the first time."""
+        ...
+
+    @property
+    def consistency(self) -> str:
+        """What a search sees of what others write, in words."""
         ...
 
     @property

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from time import perf_counter
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Request
-from fastapi import Query as InQuery
+from fastapi import APIRouter, Request, Response
+from pydantic_core import to_json
 
 from likewise.queries import ByImage, ByKey, ByMarks, ByText, Query
 from likewise.queries import Term as Weighted
@@ -19,13 +19,14 @@ from likewise.service.searching import Answer, Times, Wish, paged
 from likewise.service.state import Service, service_of
 from likewise.service.strengths import Strength, in_a_word
 from likewise.service.terms import File, understood
-from likewise.types import Hit, Skipped
+from likewise.types import Skipped
 
 router = APIRouter(prefix="/v1", tags=["search"])
 
 _KINDS = {ByImage: "image", ByKey: "key", ByText: "text"}
 
 _BODY: dict[str, Any] = {
+    "parameters": bodies.OPTIONS,
     "requestBody": {
         "required": True,
         "content": {
@@ -41,7 +42,7 @@ _BODY: dict[str, Any] = {
                 "encoding": {"request": {"contentType": "application/json"}},
             },
         },
-    }
+    },
 }
 
 
@@ -67,20 +68,21 @@ _BODY: dict[str, Any] = {
     ),
     openapi_extra=_BODY,
 )
-async def search(request: Request, options: Annotated[models.SearchOptions, InQuery()]) -> models.SearchAnswer:
+async def search(request: Request) -> Response:
     """The images most like a picture, a part of one, words, an image of the gallery, or a mix of these.
 
     The body is the picture itself (options in the query string), JSON, or multipart with pictures and a part `request` of JSON.
     """
     service, times = service_of(request), Times()
     async with service.gate.turn():
-        asked, files = await bodies.search(request, options, service.settings)
+        asked, files = await bodies.search(request, service.settings)
         gallery = service.galleries.get(asked.collection)
         query, answer = await unless_gone(request, _found(service, gallery, asked, files, times))
     if isinstance(answer, Skipped):
         raise Refusal("bad-argument", f"{answer.key}: {answer.reason}")
     service.telemetry.took(times.stages())
-    return _told(service, gallery, asked, query, answer, times)
+    told = to_json(_told(service, gallery, asked, query, answer, times))
+    return Response(told, media_type="application/json")
 
 
 async def _found(
@@ -100,45 +102,47 @@ async def _found(
 
 def _told(
     service: Service, gallery: Gallery, asked: models.SearchRequest, query: Query, whole: Answer, times: Times
-) -> models.SearchAnswer:
-    total, places = len(gallery.collection), len(whole.hits) + len(whole.by_chance)
+) -> showing.Told:
+    """The fields of `models.SearchAnswer`."""
+    places = len(whole.hits) + len(whole.by_chance)
     answer = paged(whole, asked.offset)
-    strengths = _strengths(service, gallery, asked, query, answer.hits)
+    strengths = _strengths(service, gallery, asked, query, answer)
     left = len(whole.hits) - len(answer.hits)
     by_chance = [showing.chance_hit(gallery, each) for each in answer.by_chance]
-    return models.SearchAnswer(
-        collection=gallery.name,
-        model=gallery.collection.store.card.name,
-        query=[_part(term) for term in query.terms],
-        note=answer.note,
-        total=total,
-        k=asked.k,
-        offset=asked.offset,
-        more=places == asked.k + asked.offset and places + len(query.left_out) < total,
-        hits=[
+    return {
+        "collection": gallery.name,
+        "model": gallery.collection.store.card.name,
+        "query": [_part(term) for term in query.terms],
+        "note": answer.note,
+        "total": whole.total,
+        "k": asked.k,
+        "offset": asked.offset,
+        "more": places == asked.k + asked.offset and places + len(query.left_out) < whole.total,
+        "hits": [
             showing.hit(gallery, each, rank, strength)
             for rank, (each, strength) in enumerate(zip(answer.hits, strengths, strict=True), start=left + 1)
         ],
-        by_chance=by_chance,
-        best_by_chance=by_chance[0] if by_chance and not whole.hits else None,
-        timing_ms=times.told(),
-    )
+        "by_chance": by_chance,
+        "best_by_chance": by_chance[0] if by_chance and not whole.hits else None,
+        "timing_ms": times.told(),
+    }
 
 
 def _strengths(
-    service: Service, gallery: Gallery, asked: models.SearchRequest, query: Query, hits: Sequence[Hit]
+    service: Service, gallery: Gallery, asked: models.SearchRequest, query: Query, answer: Answer
 ) -> list[Strength | None]:
     """A word for each hit: of single pictures by the model's own metric, or as far as the hits themselves tell."""
     own = asked.metric in (None, gallery.collection.store.card.metric)
     single = len(query.terms) == 1 and query.terms[0].weight > 0 and isinstance(query.terms[0].part, ByImage | ByKey)
     other = asked.significance is not None or asked.rerank is not None or bool(asked.layers) or query.is_taught
     if other or not own or not single:
-        return [in_a_word(hit.chance, hit.inliers) for hit in hits]
-    return service.strengths.told(gallery, hits)
+        return [in_a_word(hit.chance, hit.inliers) for hit in answer.hits]
+    return service.strengths.told(gallery, answer.hits, answer.total)
 
 
-def _part(term: Weighted) -> models.QueryPart:
+def _part(term: Weighted) -> showing.Told:
+    """The fields of `models.QueryPart`."""
     part = term.part
     kind = _KINDS[type(part)] if not isinstance(part, ByMarks) else "concept" if part.concept else "marks"
     region = list(part.region) if isinstance(part, ByImage) and part.region is not None else None
-    return models.QueryPart(kind=kind, name=part.name, weight=term.weight, region=region)  # type: ignore[arg-type]
+    return {"kind": kind, "name": part.name, "weight": term.weight, "region": region}

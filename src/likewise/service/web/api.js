@@ -117,7 +117,8 @@ export class Api {
   thumbnail(item, side, ratio = globalThis.devicePixelRatio || 1) {
     const wanted = [128, 256, 512, 1024].find((each) => each >= side * ratio * 0.8) ?? 1024;
     const link = item.links?.thumbnail ?? `${this.base}/images/${path(item.key)}/thumbnail`;
-    return `${link}${link.includes("?") ? "&" : "?"}side=${wanted}`;
+    const bare = link.replace(/([?&])side=\d+&?/, "$1").replace(/[?&]$/, "");
+    return `${bare}${bare.includes("?") ? "&" : "?"}side=${wanted}`;
   }
 
   #forget(link) {

@@ -467,6 +467,7 @@ class App {
 
   #listen() {
     history.scrollRestoration = "manual";
+    at("filters").setAttribute("aria-label", text("filters.title"));
     for (const each of document.querySelectorAll("[data-text]")) each.textContent = text(each.dataset.text);
     addEventListener("popstate", () => this.collections && this.#render(this.state, fromAddress(location.search), { scroll: history.state?.scroll ?? 0 }));
     addEventListener("pagehide", () => history.replaceState({ ...history.state, scroll: scrollY }, ""));

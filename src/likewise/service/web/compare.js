@@ -30,7 +30,7 @@ export function comparison(query, hit, explained) {
       note.textContent = answer.inliers ? text("compare.found", { count: answer.inliers }) : text("compare.none");
       draw();
     },
-    (problem) => (note.textContent = problem.name === "AbortError" ? "" : problem.detail || text("compare.failed")),
+    (problem) => (note.textContent = problem.name === "AbortError" ? "" : (problem.slug !== "not-found" && problem.detail) || text("compare.failed")),
   );
   return root;
 }

@@ -77,7 +77,7 @@ export function showKeys() {
     "dialog.small",
     { "aria-labelledby": "keys-title", onclose: () => dialog.remove() },
     h("h2", { id: "keys-title" }, text("keys.title")),
-    h("dl.keys", KEYS.map(([keys, what]) => h("div", h("dt", h("kbd", keys)), h("dd", text(what))))),
+    h("dl.keylist", KEYS.map(([keys, what]) => h("div", h("dt", h("kbd", keys)), h("dd", text(what))))),
     h("div.end", h("button.primary", { type: "button", autofocus: true, onclick: () => dialog.close() }, text("keys.done"))),
   );
   document.body.append(dialog);

@@ -44,13 +44,14 @@ export class QueryPanel {
     const root = h("li.part", { "data-away": String(term.weight < 0), "data-kind": term.kind });
     if (term.kind === "text" || term.kind === "concept") root.append(h("div.words", h("q", term.name), remove));
     else {
-      const img = h("img", { alt: name, draggable: "false", onerror: () => root.classList.add("gone") });
+      const img = h("img", { alt: name, draggable: "false", onload: () => shown.style.setProperty("--ratio", img.naturalWidth / img.naturalHeight), onerror: () => root.classList.add("gone") });
       Promise.resolve(this.source(term, 320)).then((address) => (img.src = address), () => root.classList.add("gone"));
       const box = drawable(img, term.region, (region) => change({ region }), text("region.draw", { name }));
       const crop = term.region
         ? h("button.plain", { type: "button", onclick: () => change({ region: null }) }, text("region.whole"))
         : h("button.plain", { type: "button", onclick: () => box.begin() }, icon("crop"), text("region.begin"));
-      root.append(h("div.shown", box.element, remove), h("p.gone", text("query.gone")), h("div.line", h("bdi.name", { title: term.name }, name), crop));
+      const shown = h("div.shown", box.element, remove);
+      root.append(shown, h("p.gone", text("query.gone")), h("div.line", h("bdi.name", { title: term.name }, name), crop));
     }
     if (this.state.terms.length > 1 || term.weight !== 1) root.append(this.#weight(term, name, change));
     return root;

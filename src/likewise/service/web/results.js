@@ -181,7 +181,7 @@ export class Results {
     this.grid.show([]);
     this.body.querySelector(".empty")?.remove();
     this.#noChance();
-    this.title.textContent = "";
+    this.title.textContent = text("results.failed");
     this.said.textContent = "";
     this.foot.replaceChildren();
     const shown = this.onfailed(error);

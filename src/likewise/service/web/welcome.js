@@ -6,7 +6,7 @@ import { text } from "./text.js";
 export function welcome(root, { choose, photo }) {
   root.append(
     h("div.inviting",
-      h("h1", text("welcome.title")),
+      h("h2.large", text("welcome.title")),
       h("p", text("welcome.how")),
       h("div.line",
         h("button.primary", { type: "button", onclick: choose }, icon("picture"), text("welcome.choose")),

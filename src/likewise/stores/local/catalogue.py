@@ -102,6 +102,13 @@ class Catalogue:
             row = self._database.execute(question, (bytes.fromhex(sha256),)).fetchone()
         return None if row is None else (row[0], _record(row))
 
+    def live_with_content(self, sha256: str) -> str | None:
+        """The key of an image of these bytes that a search can return; the first of several."""
+        question = f'SELECT key FROM images WHERE content_sha256 = ? AND state = {database.LIVE} ORDER BY "row" LIMIT 1'
+        with self._guard:
+            found = self._database.execute(question, (bytes.fromhex(sha256),)).fetchone()
+        return None if found is None else cast(str, found[0])
+
     def is_forgotten(self, key: str) -> bool:
         """Whether the user asked that this image stays out."""
         return bool(self._one("SELECT count(*) FROM forgotten WHERE key = ?", key))

@@ -101,6 +101,11 @@ class LocalStore(Catalogue):
         """See `Home.place`."""
         return str(self._folder)
 
+    @property
+    def consistency(self) -> str:
+        """See `Home.consistency`."""
+        return "strong: a search sees all that was committed before it"
+
     def size_bytes(self) -> int:
         """See `Home.size_bytes`."""
         return sum(path.stat().st_size for path in self._folder.rglob("*") if path.is_file())
@@ -108,7 +113,7 @@ class LocalStore(Catalogue):
     def keep_file(self, path: Path) -> None:
         """See `Home.keep_file`: what lies in the folder is kept."""
 
-    def fetch_file(self, name: str, *, again: bool = False) -> bool:
+    def fetch_file(self, name: str, *, again: bool = False) -> bool:  # noqa: ARG002 - nothing is elsewhere
         """See `Home.fetch_file`: what is kept lies in the folder."""
         return (self.folder / name).exists()
 

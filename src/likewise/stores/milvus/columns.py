@@ -1,21 +1,23 @@
 """The columns of a collection on Milvus, and an image as one of their rows.
 
-An image's row in the gallery has versions: one is added whenever something about the image changes, and the one before it ends. A commit has
-a number; a version is there from the commit `born` on and no longer at the commit `died`. So a reader who knows one number sees one whole
-state of the gallery, whatever is written meanwhile, without any lock.
+An image's row in the gallery has versions: one is added whenever something about the image changes, and the one before it ends. A
+commit has a number; a version is there from the commit `born` on and no longer at the commit `died`. So a reader who knows one number
+sees one whole state of the gallery, whatever is written meanwhile, without any lock.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 
 import numpy as np
 
 from likewise.errors import BadArgument
+from likewise.filters.expressions import as_number
 from likewise.stores.milvus.remote import MOST_CHARACTERS, Row
-from likewise.types import Embeddings, Record
+from likewise.types import Embeddings, Json, Record
 
 NEVER = 2**62
 """The commit at which what is still there ends."""
@@ -114,7 +116,7 @@ def row_of(version: int, row: int, born: int, record: Record, embedding: object,
         "height": record.height,
         "size_bytes": record.size_bytes,
         "modified_ns": record.modified_ns,
-        "metadata": dict(record.metadata),
+        "metadata": {name: _asked_of(value) for name, value in record.metadata.items()},
         "record": told,
         "embedding": embedding,
     }
@@ -137,6 +139,22 @@ VERSION = ("id", "row", "state", "record")
 def embeddings_of(rows: list[Row], dim: int) -> Embeddings:
     """(n, dim) of rows that came with their embeddings."""
     return np.array([row["embedding"] for row in rows], np.float32).reshape(-1, dim)
+
+
+def _asked_of(value: Json) -> Json:
+    """A value as filters may ask for it on the server: where JSON there cannot hold it, one that no question tells from it."""
+    if isinstance(value, dict):
+        return {_text(name): _asked_of(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_asked_of(each) for each in value]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return as_number(value)
+    return _text(value) if isinstance(value, str) else value
+
+
+def _text(text: str) -> str:
+    """Without halves of characters: what stands for them comes behind all letters too, and nobody can ask for either."""
+    return re.sub("[\ud800-\udfff]", "\ufffd", text)
 
 
 def _json(record: Record) -> str:

@@ -65,17 +65,17 @@ def joined(*texts: str) -> str:
 
 
 def quoted(text: str) -> str | None:
-    """A text as a literal; None if it has signs that servers may read differently.
+    r"""A text as a literal; None if it has signs that servers may read differently.
 
     >>> quoted('say "miau"')
-    '"say \\\\"miau\\\\""'
+    '"say \\"miau\\""'
     """
     if len(text) > _LONGEST_TEXT or not all(sign.isprintable() and ord(sign) < 0xD800 for sign in text):
         return None
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _true(expression: Expression) -> Asked:
+def _true(expression: Expression) -> Asked:  # noqa: PLR0911 - one for each kind of expression
     match expression:
         case And(parts):
             return _all(map(_true, parts))
@@ -114,7 +114,7 @@ def _compared(field: Field, by: Comparator, value: Value) -> Asked:
     if isinstance(field, Meta):
         return _of_metadata(field, by, value)
     if field.name == "folder":
-        return _in_folder(by, value)
+        return _in_folder(value)
     column = _COLUMNS[field.name]
     match value:
         case Text(text) if field.kind == "text":
@@ -142,7 +142,7 @@ def _of_number(column: str, by: Comparator, number: int | float) -> Asked:
 
 
 def _of_date(column: str, by: Comparator, start_ns: int, end_ns: int) -> Asked:
-    if not (LEAST_INTEGER < start_ns and end_ns < MOST_INTEGER):
+    if start_ns <= LEAST_INTEGER or end_ns >= MOST_INTEGER:
         return Asked()
     told = {
         "=": f"{column} >= {start_ns} and {column} < {end_ns}",
@@ -155,7 +155,7 @@ def _of_date(column: str, by: Comparator, start_ns: int, end_ns: int) -> Asked:
     return Asked(f"{told} and {column} != 0", exact=True)  # 0 stands for no date
 
 
-def _in_folder(by: Comparator, value: Value) -> Asked:
+def _in_folder(value: Value) -> Asked:
     """A folder's name is no column; what lies in it has the name somewhere in its key, which servers cannot ask for."""
     return Asked() if isinstance(value, Text) else _NONE
 
@@ -184,7 +184,7 @@ def _begins(field: Field, pattern: str) -> Asked:
     start = "".join(sign for sign, _ in takewhile(lambda each: not each[1], signs))
     place = _place(field) if isinstance(field, Meta) else _COLUMNS.get(field.name) if field.kind == "text" else None
     # % and _ mean something to the server as well, and so does the backslash before them.
-    if place is None or not start or not all(sign.isalnum() and sign.isascii() or sign in "/-. " for sign in start):
+    if place is None or not start or not all((sign.isalnum() and sign.isascii()) or sign in "/-. " for sign in start):
         return Asked()
     if len(start) == len(signs):
         return Asked(f"{place} == {quoted(start)}", exact=True)

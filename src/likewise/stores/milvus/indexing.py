@@ -83,10 +83,18 @@ def plan(gallery: Gallery, state: State, k: int, metric: Metric, recall: float, 
     exact, built = flat(gallery, k, metric), Built.of(state)
     if built is None or exact is None:
         return exact
-    setting = built.dial.at(recall, k, widest=filtered) if recall < 1 else None
+    setting = None if recall >= 1 else built.dial.at(recall, k)
     if setting is None:
         return None
     count = max(first_count(k), setting.count * math.ceil(k / setting.depth))
+    if filtered:  # what passes may lie anywhere: look at all lists, or far around, and at more candidates
+        count = max(count, _MOST_FACTOR * k)
+        return Plan(
+            exact.metric,
+            is_exact=False,
+            count=count,
+            parameters=_asked(built.kind, _widths(built.kind, built.lists)[-1], count),
+        )
     return Plan(exact.metric, is_exact=False, count=count, parameters=_asked(built.kind, setting.width, count))
 
 
@@ -149,25 +157,20 @@ def measured(gallery: Gallery, state: State, kind: Kind, lists: int, watch: Watc
     widths = _widths(kind, lists)
     found: dict[int, list[Setting]] = {depth: [] for depth in depths}
     for done, width in enumerate(widths, start=1):
+        most = _MOST_FACTOR * depths[-1] + first_count(0)
+        count = min(most, width) if kind == "graph" else most
+        rows, seconds = _candidates(gallery, state, queries, _asked(kind, width, count + 1), count + 1)
+        others = _others(rows, own, count)
         for depth in depths:
-            for factor in (1, 2, 4):
-                count = max(first_count(depth), factor * depth)
-                if kind == "graph" and width < count:
-                    continue
-                rows, seconds = _candidates(gallery, state, queries, _asked(kind, width, count), count)
-                hit = (truth[:, :depth, None] == _others(rows, own, rows.shape[1] - 1)[:, None, :]).any(axis=2)
-                recall, low = dial.recall_of(hit)
-                found[depth].append(Setting(width, count, depth, 1e9, recall, low, seconds))
+            hit = truth[:, :depth, None] == others[:, None, :]
+            for wanted in (first_count(depth), *(factor * depth for factor in range(2, _MOST_FACTOR + 1))):
+                if wanted <= count:
+                    recall, low = dial.recall_of(hit[:, :, :wanted].any(axis=2))
+                    found[depth].append(Setting(width, wanted, depth, 1e9, recall, low, seconds * (1 + wanted / 1000)))
         watch("measuring recall", done, len(widths))
         if all(settings and max(each.low for each in settings) >= _ENOUGH for settings in found.values()):
             break
-    most = {depth: max((each.width for each in settings), default=0) for depth, settings in found.items()}
-    return Dial(
-        len(queries),
-        {depth: dial.unbeaten(each) for depth, each in found.items()},
-        {depth: dial.unbeaten([one for one in each if one.width == most[depth]]) for depth, each in found.items()},
-        0.0,
-    )
+    return Dial(len(queries), {depth: dial.unbeaten(each) for depth, each in found.items()}, {}, 0.0)
 
 
 def shares_found(gallery: Gallery, state: State, queries: int, recall: float) -> NDArray[np.float64] | None:
@@ -186,6 +189,7 @@ def shares_found(gallery: Gallery, state: State, queries: int, recall: float) ->
 
 
 _ENOUGH = 0.997
+_MOST_FACTOR = 4  # times the neighbours that are wanted: so many candidates
 
 
 def _widths(kind: Kind, lists: int) -> list[int]:
@@ -203,7 +207,7 @@ def _candidates(
 ) -> tuple[Rows, float]:
     """(q, c) rows as the server names them, -1 where there are fewer, and the seconds of one query."""
     metric, told = index_metric(gallery.card.metric, unit=gallery.card.unit), alive(state.commit)
-    count = min(count + 1, MOST_HITS)  # one of them is the query itself
+    count = min(count, MOST_HITS)
     start = time.perf_counter()
     found = gallery.remote.search(gallery.name, queries, count, metric, parameters, told, ("row",), state.written_at)
     seconds = (time.perf_counter() - start) / len(queries)

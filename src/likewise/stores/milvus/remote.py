@@ -202,7 +202,7 @@ class Remote:
             "ask",
         )
 
-    def search(  # noqa: PLR0913 - a search has as many
+    def search(  # noqa: PLR0913, PLR0917 - a search has as many
         self,
         name: str,
         queries: Embeddings,
@@ -243,12 +243,12 @@ class Remote:
         return max(5.0, self.address.deadline_s)
 
     def _written(self, name: str, rows: list[Row]) -> int:
-        handler = self._client._get_connection()  # noqa: SLF001 - the client itself keeps the server's time from us
+        handler = self._client._get_connection()  # the client itself keeps the server's time from us
         return int(handler.upsert_rows(name, rows, timeout=self._each_s).timestamp)
 
     def _removed(self, name: str, ids: list[int] | list[str]) -> int:
         quoted = ", ".join(map(str, ids)) if isinstance(ids[0], int) else ", ".join(f'"{each}"' for each in ids)
-        handler = self._client._get_connection()  # noqa: SLF001 - as above
+        handler = self._client._get_connection()  # as above
         return int(handler.delete(name, f"id in [{quoted}]", timeout=self._each_s).timestamp)
 
     def _connected(self) -> Any:
@@ -304,9 +304,10 @@ class Remote:
 
     def _in_our_words(self, error: Exception, what: str) -> LikewiseError:
         told, lower = _first_line(error), str(error).lower()
-        if self.address.is_file and ("lock" in lower or "another process" in lower or "in use" in lower):
+        if self.address.is_file and "open local milvus failed" in lower:
             return StoreBusy(
-                f"{self.address} is open in another process, and milvus-lite serves one at a time: end it ({told})"
+                f"{self.address} cannot be opened: it is open in another process, and milvus-lite serves one at a time: end that one; or "
+                "this one may not write there"
             )
         if "auth" in lower or "permission" in lower or "privilege" in lower:
             return StoreAway(

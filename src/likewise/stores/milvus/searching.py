@@ -64,7 +64,7 @@ def first_count(k: int) -> int:
     return k + max(_SLACK, k // 8)
 
 
-def nearest(  # noqa: PLR0913 - a search has as many
+def nearest(  # noqa: PLR0913, PLR0917 - a search has as many
     gallery: Gallery, state: State, queries: Embeddings, k: int, metric: Metric, where: Filter | None, plan: Plan | None
 ) -> Found:
     """The k best images of each query that pass.
@@ -112,7 +112,7 @@ def merged(one: tuple[Scores, Rows], other: tuple[Scores, Rows], k: int) -> tupl
 class _Search:
     """One call of `nearest`."""
 
-    def __init__(  # noqa: PLR0913 - as of `nearest`
+    def __init__(  # noqa: PLR0913, PLR0917 - as of `nearest`
         self,
         gallery: Gallery,
         state: State,

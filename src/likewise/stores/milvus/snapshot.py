@@ -59,7 +59,11 @@ class MilvusSnapshot:
         return found if len(found) == len(np.unique(rows)) else None
 
     def remembered(
-        self, name: str, make: Callable[[], Mapping[str, NDArray[np.generic]]], *, lasting: bool = False
+        self,
+        name: str,
+        make: Callable[[], Mapping[str, NDArray[np.generic]]],
+        *,
+        lasting: bool = False,  # noqa: ARG002 - a server keeps nothing that can be worked out
     ) -> Mapping[str, NDArray[np.generic]]:
         """See `Snapshot.remembered`; kept in memory alone, as long as nothing is committed."""
         known = self._view.part(self._where).known

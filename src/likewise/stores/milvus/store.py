@@ -23,7 +23,7 @@ from likewise.stores.local.indexing import Wish
 from likewise.stores.milvus import indexing, remembering
 from likewise.stores.milvus.address import Access, Address, folder_of
 from likewise.stores.milvus.catalogue import FORGOTTEN, FORMAT, SKIPPED, SUFFIX, State
-from likewise.stores.milvus.columns import RECORD, VERSIONS, at, number_of, record_of
+from likewise.stores.milvus.columns import RECORD, VERSIONS, at, content_number, number_of, record_of
 from likewise.stores.milvus.indexing import Built
 from likewise.stores.milvus.reading import Gallery, View
 from likewise.stores.milvus.remembering import Asked
@@ -146,6 +146,13 @@ class MilvusStore:
         return list(self.view().state.layer_dims)
 
     @property
+    def consistency(self) -> str:
+        """See `Home.consistency`."""
+        if self.address.consistency == "strong":
+            return "strong: a search sees all that was acknowledged before it"
+        return f"bounded: a search may miss what was acknowledged in the last {_BOUND_S:g} s"
+
+    @property
     def kept_as(self) -> str:
         """How embeddings are kept."""
         return "float32"
@@ -235,6 +242,14 @@ class MilvusStore:
     def with_content(self, sha256: str) -> tuple[int, Record] | None:
         """See `Store.with_content`."""
         return self._asked().with_content(sha256)
+
+    def live_with_content(self, sha256: str) -> str | None:
+        """See `Home.live_with_content`."""
+        state = self.view().state
+        asked = f"content == {content_number(sha256)} and {at(state.commit)} and state == 0"
+        found = self.gallery.remote.query(self.gallery.name, asked, ("record", "row"), state.written_at)
+        records = (record_of(row) for row in sorted(found, key=lambda row: int(row["row"])))
+        return next((record.key for record in records if record.content_sha256 == sha256), None)
 
     def is_forgotten(self, key: str) -> bool:
         """See `Store.is_forgotten`."""

@@ -1,0 +1,1 @@
+"""Clients that ask a service for a while, and the same questions without a service between."""
