@@ -24,7 +24,7 @@ from likewise.service.gate import Gate
 from likewise.service.guard import Browsers, Guard
 from likewise.service.jobs import Jobs
 from likewise.service.mapping import Maps
-from likewise.service.routes import collections, health, images, jobs, map, pages, search, teach, uploads  # noqa: A004 - named after the noun
+from likewise.service.routes import collections, health, images, jobs, map, pages, search, teach, uploads, writing  # noqa: A004 - named after the noun
 from likewise.service.searching import Searching
 from likewise.service.settings import Settings
 from likewise.service.state import Decoder, Service
@@ -32,11 +32,14 @@ from likewise.service.strengths import Strengths
 from likewise.service.telemetry import Counting, Telemetry
 from likewise.service.tokens import Tokens
 from likewise.service.uploads import Uploads
+from likewise.service.writing.committing import recover_all
+from likewise.service.writing.front import Writing
 
 _ROUTERS = (
     search.router,
     uploads.router,
     images.router,
+    writing.router,
     collections.router,
     teach.router,
     map.router,
@@ -90,20 +93,23 @@ def create_app(settings: Settings) -> FastAPI:
 
 def _service(settings: Settings) -> Service:
     telemetry = Telemetry()
+    searching = Searching(settings.workers, settings.batch, settings.window_s, telemetry)
     threads = ThreadPoolExecutor(settings.workers + 2, "service")  # two that wait for disks
+    decoder = _decoder(settings, threads)
     return Service(
         settings=settings,
         galleries=Galleries(settings.folders),
         uploads=Uploads(settings.uploads_bytes, settings.uploads_s),
-        decoder=_decoder(settings, threads),
+        decoder=decoder,
         gate=Gate(settings.queue, settings.deadline_s, telemetry.queue.set, telemetry.refused.inc),
-        searching=Searching(settings.workers, settings.batch, settings.window_s, telemetry),
+        searching=searching,
         strengths=Strengths(threads),
         telemetry=telemetry,
         threads=threads,
         jobs=Jobs(settings.limits),
         fetcher=Fetcher(settings.max_upload_bytes) if settings.allow_urls else None,
         maps=Maps(),
+        writing=Writing(decoder, searching),
     )
 
 
@@ -115,6 +121,8 @@ def _decoder(settings: Settings, threads: ThreadPoolExecutor) -> Decoder:
 
 def _load(service: Service) -> None:
     """What the first requests would wait for."""
+    if service.settings.writable:
+        recover_all(service.galleries.get(name).collection for name in service.galleries.names)
     service.galleries.load()
     for name in service.galleries.names:
         service.strengths.learn(service.galleries.get(name))
@@ -122,6 +130,7 @@ def _load(service: Service) -> None:
 
 async def _close(service: Service) -> None:
     await asyncio.to_thread(service.jobs.close)
+    await service.writing.close()
     await service.decoder.close()
     service.searching.close()
     service.maps.close()

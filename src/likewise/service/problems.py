@@ -62,6 +62,8 @@ KINDS = {
         Kind("unknown-name", 404, "Nothing of this name", "`detail` lists the names that are nearest."),
         Kind("not-found", 404, "Nothing is here", "There is nothing at this address: `/openapi.json` lists all that there are."),
         Kind("wrong-method", 405, "Not by this method", "The header `Allow` lists the methods that this address knows."),
+        Kind("too-slow", 408, "The request came too slowly", "The server does not wait long for a body that comes in drops: send it "
+             "again over a better line."),
         Kind("store-busy", 409, "Another process is writing", "Something else is writing to the collection: try again in a while."),
         Kind("too-large", 413, "Too large", "The body, a file in it, or the picture has more bytes or pixels than this server takes. "
              "Send a smaller one, or ask its operator for --max-upload-mb or --max-megapixels."),
@@ -135,7 +137,7 @@ _OF_ERRORS: tuple[tuple[type[errors.LikewiseError], str, str], ...] = (
     (errors.SourceError, "no-such-image", "the original is no longer where it was indexed: index its folder again"),
     (errors.StoreBusy, "store-busy", "another process is writing to the collection: try again in a while"),
     (errors.StoreFull, "no-room", "the server's disk is full; nothing that was kept before is lost"),
-    (errors.DownloadError, "undecodable", "the address could not be fetched"),
+    (errors.DownloadError, "undecodable", ""),
     (errors.NoCollection, "not-ready", "the collection's files are gone"),
     (errors.StoreMismatch, "not-ready", "the collection was made with another model than the one that is here"),
     (errors.StoreDamaged, "not-ready", "the collection cannot be read: its operator can run `likewise verify`"),

@@ -11,6 +11,7 @@ import uvicorn
 
 from likewise.errors import BadArgument
 from likewise.service.app import create_app
+from likewise.service.connections import PatientProtocol
 from likewise.service.settings import Settings
 
 
@@ -49,6 +50,7 @@ def run(settings: Settings, told: Callable[[str], None]) -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=math.ceil(settings.drain_s),
         lifespan="on",
+        http=PatientProtocol,
     )
     with suppress(KeyboardInterrupt):  # the server hands on the signal that ended it, after all is done
         _Server(config, told).run()

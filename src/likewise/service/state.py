@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from likewise.service.strengths import Strengths
     from likewise.service.telemetry import Telemetry
     from likewise.service.uploads import Uploads
+    from likewise.service.writing.front import Writing
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ class Service:
     jobs: Jobs
     fetcher: Fetcher | None  # None where addresses are not fetched
     maps: Maps
+    writing: Writing
 
 
 def service_of(request: Request) -> Service:

@@ -26,6 +26,7 @@ _NOT_READ = (
 )
 
 IMAGE_ENDINGS = frozenset(f"{_READ} {_NOT_READ}".split())
+READ_ENDINGS = frozenset(_READ.split())
 
 
 def kept(name: str) -> str:
