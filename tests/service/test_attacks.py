@@ -250,3 +250,44 @@ def test_clients_that_send_in_drops_are_given_up_and_keep_nobody_waiting(tmp_pat
         finally:
             for line in (*heads, *bodies):
                 line.close()
+
+
+_KEYS = [
+    "uploads/..%2f..%2fout.png",
+    "uploads/../../out.png",
+    "uploads/%2e%2e/out.png",
+    "%2fvar%2fout.png",
+    "uploads/%2fvar%2fout.png",
+    "uploads/..%5cout.png",
+    "uploads/c:%5cout.png",
+    "uploads/out.png%00.jpg",
+    "uploads/out%0a.png",
+    "uploads/.likewise/out.png",
+    "uploads/.incoming/out.png",
+    ".likewise/out.png",
+    "lines/00.png",
+    "uploads/out.py",
+    "uploads/con.png",
+    "uploads/" + "a/" * 500 + "out.png",
+    "uploads/" + "a" * 300 + ".png",
+]
+
+
+def test_what_is_added_by_attackers_lies_below_uploads_or_nowhere(tmp_path: Path) -> None:
+    place = index_folder(draw_folder(tmp_path / "photos", each=1))
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.png")}
+    headers = {"Content-Type": "image/png", "X-Likewise": "1"}
+    with served(place, "--writable", "--max-upload-mb", "2", "--max-megapixels", "20") as (process, port):
+        server = Server(process.pid, port)
+        until(lambda: server.ask("GET", "/readyz")[0].status == 200)
+        for key in _KEYS:
+            problem(*server.ask("PUT", f"/v1/images/{key}", nasty.good("PNG"), headers))
+        assert {path: path.read_bytes() for path in tmp_path.rglob("*.png")} == before
+        for number, (name, data) in enumerate(nasty.drawn().items()):
+            answer, told = server.ask("PUT", f"/v1/images/uploads/{number}.png", data, headers)
+            if answer.status != 201:
+                problem(answer, told)
+                assert not (place / f"uploads/{number}.png").exists(), name
+        assert server.lives()
+    for path, data in before.items():
+        assert path.read_bytes() == data
