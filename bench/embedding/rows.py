@@ -351,9 +351,7 @@ def _compared(
         must, goal = own_bounds.get(each.name, (None, None))
         notes = []
         if each.name == "ours default":
-            notes.append(
-                f"auto, after a check on {setting.sizes.checked} photos with random weights: {own.facts['why']}"
-            )
+            notes.append(f"auto, after a check on {setting.sizes.checked} pictures: {own.facts['why']}")
         cosine = _cosine(setting.ground, each, theirs)
         if cosine is not None:
             notes.append(

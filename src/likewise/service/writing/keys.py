@@ -39,6 +39,8 @@ def upload_key(name: str) -> str:
     strange = next((sign for sign in key if unicodedata.category(sign) in _NOT_TEXT and sign not in _JOINERS), None)
     if strange is not None:
         raise BadArgument(f"the key {shown} holds the sign U+{ord(strange):04X}, which no name needs: leave it out")
+    if "\ufffd" in key:
+        raise BadArgument(f"the key {shown} is no UTF-8: two such names could become one, so write it in UTF-8")
     if "\\" in key:
         raise BadArgument(f"the key {shown} holds a backslash: write / between folders")
     if key.startswith("/") or _DRIVE.match(key):
