@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import threading
@@ -15,12 +14,12 @@ import pytest
 import uvicorn
 
 import likewise
+from browsers import chromium
 from likewise.benchmarks import rendered
 from likewise.service.app import create_app
 from likewise.service.settings import Settings
 
 KINDS = rendered.KINDS[:4]
-_ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
 @pytest.fixture(scope="session")
@@ -59,17 +58,11 @@ def address(drawn: Path) -> Iterator[str]:
         thread.join()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # and no longer: while Playwright is there, this thread has an event loop that runs
 def browser() -> Iterator[Any]:
     """Chromium, by Playwright."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="the page is tried by Playwright, which is not here")
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("the page is tried in Chromium, which is not here: install chromium, or name it in CHROMIUM")
-    with playwright.sync_playwright() as running:
-        opened = running.chromium.launch(executable_path=chromium, args=_ARGUMENTS)
+    with chromium() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture
