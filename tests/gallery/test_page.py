@@ -59,7 +59,8 @@ def address(request: pytest.FixtureRequest, site: Site) -> Iterator[str]:
 
 
 @pytest.fixture
-def page(browser: Any, address: str) -> Iterator[Any]:  # noqa: ARG001 - the server must outlive the page, which is still loading
+def page(browser: Any, address: str) -> Iterator[Any]:
+    """A page; the server of `address` outlives it, as it may still be loading."""
     opened = browser.new_page(viewport={"width": 1200, "height": 800})
     opened.set_default_timeout(15_000)
     faults: list[str] = []
