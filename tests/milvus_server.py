@@ -39,7 +39,9 @@ class Server:
             )
         with self.log.open("ab") as log:
             told = [program, "--data", str(self.data), "--proxy-port", str(PORT)]
-            process = subprocess.Popen(told, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+            process = subprocess.Popen(  # it leaves a note of its own where it stands
+                told, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True, cwd=self._note.parent
+            )
         process.returncode = 0  # nobody waits for it: it may outlive whoever started it
         self._note.write_text(str(process.pid))
 
