@@ -79,7 +79,11 @@ def facts(url: str, *, timeout_s: float = 10.0) -> Facts:
 
 
 def _asked(url: str, method: str, read: Callable[[HTTPResponse], Got], timeout_s: float, tries: int) -> Got:
-    if urlsplit(url).scheme not in ("http", "https"):
+    try:
+        scheme = urlsplit(url).scheme
+    except ValueError as error:  # half an address of IPv6
+        raise SourceError(f"{url}: is no address ({error}): save the image and pass its path") from error
+    if scheme not in ("http", "https"):
         raise SourceError(f"{url}: only http:// and https:// are fetched: save the image and pass its path")
     pause_s = _PAUSE_S
     while True:
