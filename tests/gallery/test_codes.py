@@ -103,8 +103,8 @@ def test_a_facet_is_a_field_with_some_values_that_no_other_says_already() -> Non
 
 
 def test_values_with_a_path_of_this_machine_are_not_told() -> None:
-    roots = Roots("/home/ann", {"work": "/mnt/work"})
-    told = public({"a": "/home/ann/x.jpg", "b": ["/mnt/work/y"], "c": "fine", "d": {"e": "file:///home/ann/z"}}, roots)
+    roots = Roots("/home/ann", {"disk": "/mnt/disk"})
+    told = public({"a": "/home/ann/x.jpg", "b": ["/mnt/disk/y"], "c": "fine", "d": {"e": "file:///home/ann/z"}}, roots)
     assert told == {"c": "fine"}
     assert public({"a": "/x"}, Roots("/")) == {"a": "/x"}
 
